@@ -1,0 +1,60 @@
+"""int8 as TFLite means it, simulated in float with straight-through gradients."""
+
+import torch
+from torch import nn
+
+
+def weight_scales(weight):
+    """Per-output-channel scale of symmetric int8 weights [-127, 127]; weight is [out, in, k, k]."""
+    return weight.detach().abs().amax((1, 2, 3)).clamp(min=1e-8) / 127
+
+
+def fake_quantise_weights(weight):
+    scale = weight_scales(weight)[:, None, None, None]
+    rounded = torch.round(weight / scale) * scale
+    return weight + (rounded - weight).detach()
+
+
+class ActivationRange(nn.Module):
+    """A tensor's range, followed in training and fixed to (scale, zero point) for int8.
+
+    After a ReLU the range starts at zero, so the zero point is -128; `symmetric` forces the zero point to 0.
+    """
+
+    MOMENTUM = 0.02
+
+    def __init__(self, symmetric=False, relu=False):
+        super().__init__()
+        self.symmetric, self.relu = symmetric, relu
+        self.observing = False
+        self.register_buffer("low", torch.zeros(()))
+        self.register_buffer("high", torch.zeros(()))
+
+    def quantisation(self):
+        """(scale, zero point) with real = scale * (q - zero point)."""
+        low, high = min(self.low.item(), 0.0), max(self.high.item(), 1e-6)
+        if self.symmetric:
+            return max(-low, high) / 127, 0
+        scale = (high - low) / 255
+        return scale, round(-128 - low / scale)
+
+    def observe(self, x):
+        """Follows the batch's 0.01 % and 99.99 % points: a few outliers must not cost everybody a bit."""
+        sample = x.detach().flatten()
+        count = max(1, sample.numel() // 10000)
+        high = sample.topk(count).values[-1].float()
+        low = torch.zeros(()) if self.relu else -(-sample).topk(count).values[-1].float()
+        first = self.high.item() == 0 and self.low.item() == 0
+        weight = 1.0 if first else self.MOMENTUM
+        self.low.lerp_(low, weight)
+        self.high.lerp_(high, weight)
+
+    def forward(self, x, quantised):
+        if self.observing:
+            self.observe(x)
+        if not quantised:
+            return x
+        scale, zero = self.quantisation()
+        clamped = x.clamp((-128 - zero) * scale, (127 - zero) * scale)
+        rounded = torch.round(clamped / scale) * scale
+        return clamped + (rounded - clamped).detach()

@@ -1,0 +1,160 @@
+"""What makes one drawn person differ from the next: shape, colours and hair, from a seed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# name: (low, high). Lengths in mm on an adult head unless the comment says otherwise; drawn uniformly, so that the
+# corners of the range are as common as the middle: two people should rarely look alike.
+SHAPE: dict[str, tuple[float, float]] = {
+    "face_width": (66.0, 79.0),  # half the width at the cheekbones
+    "jaw_width": (0.74, 0.97),  # width at the jaw, as part of face_width
+    "chin_width": (0.36, 0.66),  # width near the chin, as part of face_width
+    "forehead_width": (0.86, 1.02),
+    "face_length": (104.0, 124.0),  # eye line to the underside of the chin
+    "cranium": (103.0, 120.0),  # eye line to the crown
+    "chin_forward": (-6.0, 8.0),
+    "chin_ball": (0.0, 5.0),
+    "chin_cleft": (-3.0, 1.2),  # drawn when above 0
+    "jaw_corner": (-1.0, 6.0),
+    "cheekbone": (0.0, 7.0),
+    "cheek_fill": (-5.0, 6.0),
+    "forehead_slope": (-8.0, 5.0),
+    "brow_ridge": (0.0, 5.0),
+    "socket_depth": (2.0, 8.5),
+    "eye_spacing": (28.0, 35.5),  # half the distance between the eyes' centres
+    "eye_width": (12.0, 16.2),  # half the lid opening
+    "eye_height": (3.7, 6.6),  # half the lid opening
+    "eye_slant": (-0.14, 0.26),  # rise of the outer corner over the opening's width
+    "eye_round": (0.75, 1.7),  # where the upper lid is highest: exponent of its arch
+    "lid_crease": (0.0, 1.0),  # 0 single lid, 1 deep crease
+    "lid_crease_height": (2.6, 6.0),
+    "epicanthus": (-1.0, 1.0),  # drawn when above 0
+    "iris_size": (5.5, 6.5),
+    "lashes": (0.2, 1.0),
+    "eye_bags": (0.0, 1.0),
+    "brow_height": (14.0, 22.5),
+    "brow_length": (17.0, 24.0),
+    "brow_thick": (2.0, 5.8),
+    "brow_arch": (-1.0, 5.5),
+    "brow_tilt": (-4.5, 4.5),
+    "brow_gap": (-3.0, 4.0),
+    "brow_dark": (0.35, 1.0),
+    "nose_length": (38.0, 53.0),
+    "nose_height": (15.0, 27.0),
+    "nose_bridge": (3.0, 13.0),  # height of the bridge between the eyes
+    "nose_bridge_width": (6.5, 12.0),
+    "nose_tip_width": (7.5, 13.5),
+    "nose_wing": (12.5, 21.0),  # half the width at the wings
+    "nose_hump": (-3.0, 4.0),
+    "nose_tip_turn": (-3.0, 3.5),  # tip up or down
+    "nose_bend": (-2.0, 2.0),
+    "nostrils": (0.3, 1.0),
+    "lip_gap": (18.0, 27.0),  # nose tip to mouth line
+    "mouth_width": (20.0, 30.0),  # half
+    "lip_upper": (2.6, 8.0),
+    "lip_lower": (4.0, 10.5),
+    "lip_bow": (0.0, 2.6),
+    "lip_forward": (0.0, 7.0),
+    "lip_red": (0.0, 1.0),
+    "mouth_curve": (-2.2, 2.2),
+    "muzzle": (0.0, 6.0),
+    "ear_size": (24.0, 33.0),
+    "ear_out": (6.0, 17.0),
+    "neck_width": (46.0, 64.0),  # half
+    "shoulder_width": (175.0, 240.0),  # half
+    "age": (0.0, 1.0),  # 0 about twenty, 1 about seventy-five
+    "freckles": (-2.0, 1.0),  # drawn when above 0
+    "blush": (0.0, 1.0),
+    "gloss": (0.1, 1.0),
+    "asymmetry": (-1.0, 1.0),
+}
+
+# Skin from light to dark, sRGB, then the hair and iris colours, sRGB.
+_SKIN = np.array(
+    [(244, 213, 196), (236, 196, 172), (224, 178, 148), (208, 158, 124), (186, 134, 100), (160, 110, 80),
+     (132, 88, 64), (106, 70, 52), (82, 54, 42), (60, 40, 33)], np.float32) / 255  # fmt: skip
+_HAIR = np.array(
+    [(22, 18, 17), (38, 27, 22), (62, 42, 30), (96, 64, 40), (138, 98, 58), (186, 148, 96), (150, 74, 36)],
+    np.float32) / 255  # fmt: skip
+_GREY = np.array((186, 184, 182), np.float32) / 255
+_IRIS = np.array(
+    [(48, 28, 18), (70, 42, 24), (104, 70, 38), (112, 108, 62), (96, 124, 112), (98, 130, 158)], np.float32) / 255  # fmt: skip
+
+HAIR_STYLES = ("bald", "shaved", "short", "side part", "fringe", "swept back", "curly", "long", "long fringe", "bun")
+BEARDS = ("none", "stubble", "moustache", "goatee", "short", "full")
+COLLARS = ("crew", "v", "shirt", "high")
+
+
+@dataclass(frozen=True)
+class Traits:
+    """A person's looks. `shape` holds the SHAPE lengths; colours are linear-light RGB, 0..1, float32 [3]."""
+
+    shape: dict[str, float]
+    skin: np.ndarray
+    hair: np.ndarray
+    iris: np.ndarray
+    clothes: np.ndarray
+    hair_style: str
+    hairline: float  # mm above the eye line at the middle of the forehead
+    recession: float  # mm by which the temples recede
+    part: float  # -1..1, where the hair is parted
+    hair_volume: float  # mm
+    curl: float  # 0 straight, 1 tight curls
+    beard: str
+    glasses: tuple[float, float, float, float, float] | None  # half width, half height, squareness, thickness, shade
+    collar: str
+    wall: int  # seed of the room behind
+
+
+def linear(srgb: np.ndarray) -> np.ndarray:
+    """Linear light of an sRGB value in 0..1; gamma 2, the one the renderer undoes with a square root."""
+    return (srgb * srgb).astype(np.float32)
+
+
+def _between(table: np.ndarray, position: float) -> np.ndarray:
+    """The colour at `position` (0..1) along `table`."""
+    at = position * (len(table) - 1)
+    low = min(int(at), len(table) - 2)
+    return table[low] + (table[low + 1] - table[low]) * np.float32(at - low)
+
+
+def draw_traits(seed: int) -> Traits:
+    """The looks that belong to `seed` (0 or more): the same on every machine and numpy that has PCG64."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    shape = {name: low + (high - low) * float(rng.random()) for name, (low, high) in SHAPE.items()}
+
+    depth = float(rng.random())  # 0 light, 1 dark skin
+    skin = _between(_SKIN, depth)
+    skin = skin * (1 + np.array((0.02, 0.0, -0.02), np.float32) * rng.uniform(-2.5, 2.5))
+    # Dark skin goes with dark hair and eyes nearly always; among light skins every colour is common.
+    fairest = max(0.0, 1.15 - 1.7 * depth)
+    hair = _HAIR[6] if rng.random() < 0.12 * fairest else _between(_HAIR[:6], float(rng.random()) ** 1.4 * min(1.0, fairest))
+    grey = max(0.0, shape["age"] - 0.5) * 2 * float(rng.random() ** 0.5)
+    hair = hair + (_GREY - hair) * np.float32(grey)
+    iris = _between(_IRIS, float(rng.random()) * min(1.0, fairest))
+    curl = float(np.clip(rng.uniform(-0.9, 0.5) + depth, 0, 1))
+
+    style = HAIR_STYLES[int(rng.integers(len(HAIR_STYLES)))]
+    bearded = style not in ("long", "long fringe", "bun") and rng.random() < 0.55
+    glasses = None
+    values = rng.random(5)
+    if rng.random() < 0.25:
+        glasses = (20 + 7 * values[0], 13 + 9 * values[1], 2 + 4 * values[2], 1.2 + 2.2 * values[3], 0.02 + 0.4 * values[4] ** 3)
+    return Traits(
+        shape=shape,
+        skin=linear(np.clip(skin, 0.05, 0.98)),
+        hair=linear(hair),
+        iris=linear(iris),
+        clothes=linear(rng.uniform(0.08, 0.9, 3).astype(np.float32) * 0.6 + np.float32(rng.uniform(0, 0.35))),
+        hair_style=style,
+        hairline=float(rng.uniform(56, 80)),
+        recession=float(rng.uniform(-4, 14) + 10 * shape["age"]),
+        part=float(rng.uniform(-1, 1)),
+        hair_volume=float(rng.uniform(6, 20)),
+        curl=curl,
+        beard=BEARDS[1 + int(rng.integers(len(BEARDS) - 1))] if bearded else "none",
+        glasses=glasses,
+        collar=COLLARS[int(rng.integers(len(COLLARS)))],
+        wall=int(rng.integers(1 << 31)),
+    )
