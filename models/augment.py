@@ -1,0 +1,99 @@
+"""What a wrist camera does to a face: misalignment, light, blur, noise, RGB565, JPEG."""
+
+import cv2
+import numpy as np
+
+from data import TEMPLATE112
+
+INPUT = 64
+TO_INPUT = np.float64([[INPUT / 112, 0, 0], [0, INPUT / 112, 0]])
+
+
+def similarity(angle_deg, scale, shift, centre):
+    """2x3 matrix that turns and scales about `centre`, then shifts."""
+    matrix = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), angle_deg, scale)
+    matrix[:, 2] += shift
+    return matrix
+
+
+def then(first, second):
+    """The 2x3 matrix of `first` followed by `second`."""
+    return second @ np.vstack([first, [0, 0, 1]])
+
+
+def rgb565(picture):
+    """Rounded down to five, six and five bits, and expanded again as a camera driver does."""
+    red, green, blue = picture[..., 0] & 0xF8, picture[..., 1] & 0xFC, picture[..., 2] & 0xF8
+    return np.stack([red | red >> 5, green | green >> 6, blue | blue >> 5], -1)
+
+
+def light(rng, picture):
+    """Gain, contrast, colour cast and a side light, on float 0..255; some are dim."""
+    height, width = picture.shape[:2]
+    x = picture.astype(np.float32)
+    gain = np.exp(rng.normal(0, 0.25)) * (rng.uniform(0.3, 0.7) if rng.random() < 0.12 else 1)
+    mean = x.mean()
+    x = ((x - mean) * np.exp(rng.normal(0, 0.15)) + mean) * gain
+    if x.ndim == 3 and rng.random() < 0.6:
+        x *= np.exp(rng.normal(0, 0.07, x.shape[2])).astype(np.float32)
+    if rng.random() < 0.4:
+        angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.6)
+        ramp = np.add.outer(np.linspace(-1, 1, height) * np.sin(angle), np.linspace(-1, 1, width) * np.cos(angle))
+        x *= (1 + strength * ramp.astype(np.float32)).reshape(ramp.shape + (1,) * (x.ndim - 2))
+    return x
+
+
+def sensor(rng, x):
+    """Blur and noise on float 0..255; returns uint8."""
+    if rng.random() < 0.35:
+        x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.3, 1.1))
+    if rng.random() < 0.5:
+        x = x + rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(1, 9))
+    return np.clip(x + 0.5, 0, 255).astype(np.uint8)
+
+
+def jpeg(rng, picture):
+    quality = int(rng.integers(35, 90))
+    return cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_UNCHANGED)
+
+
+def align64(picture, landmarks, smooth=True):
+    """The 64x64 embedder input of a picture with landmarks [5, 2]: similarity (least squares) to the template."""
+    matrix = fit_similarity(landmarks, TEMPLATE112 * (INPUT / 112))
+    shrink = np.hypot(matrix[0, 0], matrix[1, 0])
+    if smooth and shrink < 0.8:
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.4 / shrink)
+    return cv2.warpAffine(picture, matrix, (INPUT, INPUT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def fit_similarity(points, onto):
+    """Least-squares similarity (2x3) that takes `points` onto `onto`, both [n, 2] (Umeyama 1991, no reflection)."""
+    p, q = np.float64(points), np.float64(onto)
+    pc, qc = p - p.mean(0), q - q.mean(0)
+    norm = (pc**2).sum()
+    a = (pc * qc).sum() / norm
+    b = (pc[:, 0] * qc[:, 1] - pc[:, 1] * qc[:, 0]).sum() / norm
+    turn = np.array([[a, -b], [b, a]])
+    return np.hstack([turn, (q.mean(0) - turn @ p.mean(0))[:, None]])
+
+
+def embedder_view(rng, aligned112, mirror):
+    """One training input [64, 64, 3] uint8 from an aligned 112x112 face."""
+    picture = aligned112[:, ::-1] if mirror else aligned112
+    spread = 2.5 if rng.random() < 0.15 else 1.0
+    jitter = similarity(
+        rng.normal(0, 2.0) * spread, np.exp(rng.normal(0, 0.025) * spread), rng.normal(0, 1.2, 2) * spread, (56, 72)
+    )
+    x = light(rng, picture)
+    smoothing = rng.uniform(0.3, 0.9)
+    x = cv2.GaussianBlur(x, (0, 0), smoothing)
+    if rng.random() < 0.5:
+        x = rgb565(np.clip(x, 0, 255).astype(np.uint8))
+    x = cv2.warpAffine(x, then(jitter, TO_INPUT), (INPUT, INPUT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    picture = sensor(rng, x.astype(np.float32))
+    return jpeg(rng, picture) if rng.random() < 0.25 else picture
+
+
+def plain_view(aligned112):
+    """The evaluation input [64, 64, 3] of an aligned 112x112 face: area averaging only."""
+    return cv2.resize(aligned112, (INPUT, INPUT), interpolation=cv2.INTER_AREA)

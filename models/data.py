@@ -1,0 +1,79 @@
+"""Reads the face files of ../shared/data; every array of pictures is RGB uint8, NHWC."""
+
+import io
+import os
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent
+REPOSITORY = ROOT.parent
+CACHE = REPOSITORY / "build" / "train"
+
+# The 112x112 alignment of the data's README, as landmarks of the 64x64 input: image-left eye, image-right eye, nose,
+# image-left and image-right mouth corner, in pixels (x, y).
+TEMPLATE112 = np.float32([[38.29, 51.70], [73.53, 51.50], [56.03, 71.74], [41.55, 92.37], [70.73, 92.20]])
+
+
+class DataError(Exception):
+    """A file of the data set is absent or not what it should be; the message says which and why."""
+
+
+def data_dir():
+    """The data folder: $DATA, or shared/data beside the repository."""
+    folder = Path(os.environ.get("DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; set DATA to the folder that holds faces/ and models/")
+    return folder
+
+
+def data_file(name):
+    path = data_dir() / name
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    return path
+
+
+def run(main):
+    """Runs a script's `main`, turning its expected errors into one line and exit status 2."""
+    try:
+        sys.exit(main())
+    except (DataError, OSError) as error:
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+
+
+def decode(encoded):
+    import cv2
+
+    return cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def read_faces(name):
+    """(pictures [n, h, w, 3], labels: every other per-picture array) of faces/<name>.npz.
+
+    The decoded pictures are kept in build/train, for decoding takes longer than reading a gigabyte.
+    """
+    with np.load(data_file(f"faces/{name}.npz"), allow_pickle=True) as archive:
+        offsets = archive["off"]
+        labels = {k: archive[k] for k in archive.files if k not in ("blob", "off")}
+        cached = CACHE / f"{name}.npy"
+        if not cached.is_file():
+            blob = archive["blob"]
+            pictures = np.stack([decode(blob[a:b]) for a, b in zip(offsets, offsets[1:], strict=False)])
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            np.save(cached, pictures)
+    return np.load(cached, mmap_mode="r"), labels
+
+
+def read_lfw():
+    """(pictures {name: [112, 112, 3]}, pairs [(fold, name, name, same)]) of LFW's View 2. Evaluation only."""
+    pictures, pairs = {}, []
+    with tarfile.open(data_file("faces/lfw112.tar")) as archive:
+        for member in archive:
+            if member.name.endswith("pairs.csv"):
+                pairs = archive.extractfile(member).read().decode()
+            elif member.isfile() and not member.name.endswith(".csv"):
+                pictures[Path(member.name).stem] = decode(archive.extractfile(member).read())
+    return pictures, list(np.genfromtxt(io.StringIO(pairs), delimiter=",", dtype=None, encoding="utf-8", names=True))

@@ -1,0 +1,37 @@
+"""Embeddings of the teacher network, computed once and kept in build/train."""
+
+import numpy as np
+
+from data import CACHE, data_file
+
+
+def session(name, threads=2):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(data_file(f"models/{name}.onnx"), options, providers=["CPUExecutionProvider"])
+
+
+def embed(network, pictures, raw=False, batch=64):
+    """Unit embeddings [n, d] of 112x112 RGB pictures; the network takes (x - 127.5) / 127.5, or 0..255 when `raw`."""
+    name, found = network.get_inputs()[0].name, []
+    for start in range(0, len(pictures), batch):
+        x = np.asarray(pictures[start : start + batch], np.float32).transpose(0, 3, 1, 2)
+        x = np.ascontiguousarray(x if raw else (x - 127.5) / 127.5)
+        found.append(network.run(None, {name: x})[0].reshape(len(x), -1))
+        if start % (batch * 50) == 0:
+            print(f"teacher: {start} of {len(pictures)}", flush=True)
+    found = np.concatenate(found).astype(np.float32)
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+def embed_views(name, pictures):
+    """The teacher's [2, n, 512] for the pictures as they are and mirrored; `name` names the cache file."""
+    cached = CACHE / f"{name}.teacher.npy"
+    if not cached.is_file():
+        network = session("teacher_espdl_mbf")
+        views = np.stack([embed(network, pictures), embed(network, pictures[:, :, ::-1])])
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        np.save(cached, views.astype(np.float16))
+    return np.load(cached).astype(np.float32)
