@@ -50,7 +50,7 @@ SHAPE: dict[str, tuple[float, float]] = {
     "nose_tip_turn": (-3.0, 3.5),  # tip up or down
     "nose_bend": (-2.0, 2.0),
     "nostrils": (0.3, 1.0),
-    "lip_gap": (18.0, 27.0),  # nose tip to mouth line
+    "lip_gap": (0.31, 0.43),  # mouth line between nose tip and chin
     "mouth_width": (20.0, 30.0),  # half
     "lip_upper": (2.6, 8.0),
     "lip_lower": (4.0, 10.5),
@@ -59,7 +59,7 @@ SHAPE: dict[str, tuple[float, float]] = {
     "lip_red": (0.0, 1.0),
     "mouth_curve": (-2.2, 2.2),
     "muzzle": (0.0, 6.0),
-    "ear_size": (24.0, 33.0),
+    "ear_size": (24.0, 33.0),  # half the height
     "ear_out": (6.0, 17.0),
     "neck_width": (46.0, 64.0),  # half
     "shoulder_width": (175.0, 240.0),  # half
