@@ -1,0 +1,72 @@
+"""What the VM runs first: link to the host, emulated modules, flash mounted at `/`, then boot.py and main.py as the
+chip runs them. Arguments: the pipes to and from the host, and the flash image."""
+
+import sys
+
+_HERE = __file__[: __file__.rindex("/")] if "/" in __file__ else "."
+sys.path[:] = [_HERE, ".frozen"]
+
+import builtins  # noqa: E402
+import io  # noqa: E402
+import json  # noqa: E402
+import random  # noqa: E402
+
+import vfs  # noqa: E402
+
+import _link  # noqa: E402
+
+_to_host, _from_host, _image = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+_boot = json.loads(_link.connect(_to_host, _from_host))
+
+import _system  # noqa: E402
+import os  # noqa: E402
+import time  # noqa: E402
+
+import _loop  # noqa: E402
+import camera  # noqa: E402, F401
+import esp32  # noqa: E402
+import machine  # noqa: E402
+import network  # noqa: E402, F401
+import socket  # noqa: E402, F401
+
+
+def emulate():
+    """Set the modules up from the host's greeting."""
+    os.seed(bytes.fromhex(_boot["seed"]))
+    random.seed(int(_boot["seed"][:7], 16))
+    time.rtc_offset_us = _boot["rtc_offset_us"]
+    machine._cause = _boot["reset_cause"]
+    machine._unique_id = bytes.fromhex(_boot["unique_id"])
+    esp32._flash = open(_image, "r+b")
+    esp32._table = tuple(tuple(row) for row in _boot["partitions"])
+    esp32._nvs.update(_boot["nvs"])
+    esp32.cut_at = _boot["cut_at"]
+    sys.modules["sys"] = _system
+    builtins.print = _system.print
+    _loop.install()
+
+
+def run_chip():
+    """Mount the file system, and run boot.py and main.py until the firmware ends."""
+    vfs.umount("/")
+    vfs.mount(vfs.VfsLfs2(esp32.Partition("vfs"), mtime=False), "/")
+    sys.path[:] = ["", ".frozen", "/lib"]
+    for name in ("boot.py", "main.py"):
+        try:
+            with open(name) as file:
+                source = file.read()
+        except OSError:
+            continue
+        exec(compile(source, name, "exec"), {"__name__": "__main__"})
+
+
+emulate()
+try:
+    run_chip()
+except BaseException as error:  # what the chip would print before it falls to the REPL
+    _text = io.StringIO()
+    sys.print_exception(error, _text)
+    _system.stdout.write(_text.getvalue())
+from protocol import EXIT, STOPPED  # noqa: E402
+
+_link.call(EXIT, STOPPED)

@@ -1,0 +1,134 @@
+"""`esp32` as the port has it: flash partitions with NOR semantics, and non-volatile storage."""
+
+import json
+
+import _link
+from protocol import NVS_COMMIT, POWER_CUT
+from protocol import NVS as _NVS
+
+_BLOCK = 4096
+_flash = None  # the flash image, open for reading and writing
+_table = ()  # rows of (type, subtype, offset, size, label, encrypted)
+_nvs = {}  # namespace to {key: int, or hex text of a blob}
+
+operations = 0  # programs and erases since boot
+cut_at = -1  # the power is cut in this operation, counted from boot; below 0: never
+
+
+class Partition:
+    """Erased bytes are 0xff; programming only clears bits; an operation that a power cut hits is half done."""
+
+    BOOT, RUNNING = 0, 1
+    TYPE_APP, TYPE_DATA = 0, 1
+
+    def __init__(self, id, block_size=_BLOCK):
+        for row in _table:
+            if row[4] == id:
+                self._row = row
+                return
+        raise OSError(-261)  # ESP_ERR_NOT_FOUND
+
+    @staticmethod
+    def find(type=TYPE_APP, subtype=0xFF, label=None, block_size=_BLOCK):
+        return [Partition(row[4]) for row in _table
+                if row[0] == type and subtype in (0xFF, row[1]) and label in (None, row[4])]
+
+    def info(self):
+        return self._row
+
+    def readblocks(self, block, buf, offset=0):
+        _flash.seek(self._row[2] + block * _BLOCK + offset)
+        _flash.readinto(buf)
+
+    def writeblocks(self, block, buf, offset=None):
+        """Program `buf`; without `offset` the blocks are erased first, as the port does."""
+        if offset is None:
+            for i in range((len(buf) + _BLOCK - 1) // _BLOCK):
+                self.ioctl(6, block + i)
+        address = self._address(block, offset or 0, len(buf))
+        _flash.seek(address)
+        old = _flash.read(len(buf))
+        new = (int.from_bytes(old, "little") & int.from_bytes(buf, "little")).to_bytes(len(buf), "little")
+        if _cut():
+            half = len(buf) // 2  # one half programmed, and of one more byte half the bits
+            _put(address, new[:half] + bytes(((new[half] | 0x0F) & old[half],)))
+            _link.call(POWER_CUT)
+        _put(address, new)
+
+    def ioctl(self, request, arg=0):
+        if request == 4:
+            return self._row[3] // _BLOCK
+        if request == 5:
+            return _BLOCK
+        if request == 6:
+            address = self._address(arg, 0, _BLOCK)
+            if _cut():
+                _put(address, b"\xff" * (_BLOCK // 2))
+                _link.call(POWER_CUT)
+            _put(address, b"\xff" * _BLOCK)
+        return 0
+
+    def _address(self, block, offset, length):
+        start = block * _BLOCK + offset
+        if start < 0 or start + length > self._row[3]:
+            raise OSError(-260)  # ESP_ERR_INVALID_SIZE
+        return self._row[2] + start
+
+
+class NVS:
+    def __init__(self, namespace):
+        if len(namespace) > 15:
+            raise OSError(-4355)  # ESP_ERR_NVS_INVALID_NAME
+        self._namespace = namespace
+        self._staged = dict(_nvs.get(namespace, {}))
+
+    def set_i32(self, key, value):
+        self._staged[key] = value
+
+    def get_i32(self, key):
+        return self._get(key, int)
+
+    def set_blob(self, key, value):
+        self._staged[key] = bytes(value).hex()
+
+    def get_blob(self, key, buffer):
+        blob = bytes.fromhex(self._get(key, str))
+        if len(blob) > len(buffer):
+            raise OSError(-4364)  # ESP_ERR_NVS_INVALID_LENGTH
+        buffer[:len(blob)] = blob
+        return len(blob)
+
+    def erase_key(self, key):
+        self._get(key, (int, str))
+        del self._staged[key]
+
+    def commit(self):
+        _nvs[self._namespace] = dict(self._staged)
+        _link.call(_NVS, NVS_COMMIT, 0, json.dumps([self._namespace, self._staged]).encode())
+
+    def _get(self, key, kind):
+        if not isinstance(self._staged.get(key), kind):
+            raise OSError(-4354)  # ESP_ERR_NVS_NOT_FOUND
+        return self._staged[key]
+
+
+def idf_heap_info(capabilities):
+    return [(262144, 131072, 98304, 65536)]
+
+
+HEAP_DATA, HEAP_EXEC = 4, 1
+
+
+def mcu_temperature():
+    return 30
+
+
+def _cut():
+    global operations
+    operations += 1
+    return operations == cut_at
+
+
+def _put(address, data):
+    _flash.seek(address)
+    _flash.write(data)

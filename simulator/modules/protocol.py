@@ -1,0 +1,25 @@
+"""Messages between the VM and the host, the one file that both sides import.
+
+Each message is a header `<BBHIQ` (kind, unit, flags, payload length, virtual time in µs) and a payload. The VM posts
+(no answer) or calls (one answer, of the same kind). WAIT is answered by the events that fell due, then by WAIT itself.
+"""
+
+HEADER = "<BBHIQ"
+HEADER_BYTES = 16
+
+# posts, VM to host
+PIN, PWM, SPI, UART_TX, CONSOLE_TX = 1, 2, 3, 4, 5
+# calls, VM to host
+HELLO, WAIT, PIN_GET, ADC, CAMERA_INIT, CAMERA_CAPTURE, CAMERA_DEINIT = 16, 17, 18, 19, 20, 21, 22
+WIFI, RESOLVE, NVS, RTC_SET, EXIT, POWER_CUT = 23, 24, 25, 26, 27, 28
+# events, host to VM, inside the answer of WAIT
+UART_RX, PIN_EDGE, CONSOLE_RX, STALLED = 48, 49, 50, 51
+
+# flags of EXIT
+RESET, SOFT_RESET, DEEP_SLEEP, STOPPED = 0, 1, 2, 3
+# units of WIFI: its calls
+WIFI_ACTIVE, WIFI_CONNECT, WIFI_STATUS, WIFI_DISCONNECT = 0, 1, 2, 3
+# units of NVS: its calls
+NVS_GET, NVS_COMMIT = 0, 1
+
+FOREVER_US = 1 << 62

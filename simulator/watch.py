@@ -1,0 +1,284 @@
+"""One simulated watch: the firmware on the real VM, its emulated devices, and the hands that hold it.
+
+    watch = Watch(files, folder, start_unix_s=...)
+    watch.run(until_s=3600); watch.press(); watch.console("status")
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from simulator.devices import flash
+from simulator.devices.battery import Battery
+from simulator.devices.camera import Camera, CameraError
+from simulator.devices.display import Display, Screens
+from simulator.devices.network import HANDSHAKE_US, LOOKUP_US, Network
+from simulator.modules import protocol as p
+from simulator.vm import Vm, VmStopped
+from simulator.wiring import ESP32_S3_EYE, Wiring
+from simulator.world import World
+
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+BOOT_US = 400_000  # ROM, bootloader and MicroPython's own start on the chip
+FRAME_US = 66_667  # 15 frames a second
+NMEA_US = 120_000  # from the start of a second to the end of its sentences on the wire
+SETTLE_US = 200_000
+
+
+class WatchError(Exception):
+    """The firmware ended or the VM died; the message holds what it printed."""
+
+
+class Watch:
+    """A watch with `files` (path to content) on its flash; `folder` keeps the flash image and the screens.
+
+    `nvs` is what provisioning wrote: {namespace: {key: int, or hex of a blob}}. `sentences(unix_ms)` is the GNSS
+    receiver's output of each second, `server` where the relay leads, `network_used` is called at each look-up.
+    """
+
+    def __init__(self, files: dict[str, bytes], folder: Path, *, start_unix_s: int, seed: int = 1, bits: int = 64,
+                 nvs: dict | None = None, sentences: Callable[[int], bytes] | None = None,
+                 server: tuple[str, int] | None = None, network_used: Callable[[], None] = lambda: None,
+                 wiring: Wiring = ESP32_S3_EYE):
+        self.world = World(start_unix_s)
+        self.seed, self.bits, self.wiring = seed, bits, wiring
+        self.image = folder / "flash.img"
+        flash.install(self.image, files, folder.parent / "images")
+        self.nvs: dict[str, dict] = {name: dict(values) for name, values in (nvs or {}).items()}
+        self.camera = Camera(seed)
+        self.display = Display()
+        self.screens = Screens(self.display, folder / "screens", lambda: self.world.now_us)
+        self.display.finished = self.screens.keep
+        self.battery = Battery()
+        self.network = Network(server, lambda: self.world.now_us)
+        self.sentences = sentences
+        self.network_used = network_used
+        self.cut_after_flash_ops = -1
+        self.boots: list[tuple[int, int]] = []  # (time_us, reset cause)
+        self.camera_opened: list[tuple[int, bool]] = []  # (time_us, whether its light was on) of each frame taken
+        self.console_output = bytearray()
+        self._vm: Vm | None = None
+        self._waiting_us: int | None = None
+        self._events: list[tuple[int, int, int, int, bytes]] = []
+        self._inputs = dict.fromkeys(wiring.buttons.values(), 1)
+        self._ladder_uv = wiring.ladder_idle_uv
+        self._outputs: dict[int, int] = {}
+        self._rtc_offset_us = 0
+        if sentences:
+            self.world.at(NMEA_US, self._second)
+        self.power_on()
+
+    # power
+
+    def power_on(self, cause: int = PWRON_RESET) -> None:
+        """Boot; after a power cut the RTC has lost its time."""
+        if cause == PWRON_RESET:
+            self._rtc_offset_us = -self.world.now_us
+        self.world.after(BOOT_US, lambda: self._boot(cause))
+
+    def power_off(self) -> None:
+        """Cut the power now, whatever the watch is doing."""
+        if self._vm:
+            self._vm.kill()
+        self._vm = self._waiting_us = None
+        self._events.clear()
+        self.display.on = self.display.lit = False
+        self._outputs.clear()
+        self.network.active(False)
+
+    def _boot(self, cause: int) -> None:
+        self.power_off()
+        self.boots.append((self.world.now_us, cause))
+        self._vm = Vm(self.image, self.bits)
+
+    # the world
+
+    def run(self, *, until_s: float) -> None:
+        """Live until `until_s` seconds after the scenario's start. Raises WatchError when the firmware ends."""
+        target_us = round(until_s * 1_000_000)
+        try:
+            while self.world.now_us < target_us:
+                self._advance(target_us)
+        except VmStopped as error:
+            raise WatchError(f"{error}\n{self._last_console()}") from None
+
+    def press(self, button: str = "boot", hold_ms: int = 150) -> None:
+        """Press a button now and let it go after `hold_ms`."""
+        if button in self.wiring.ladder_uv:
+            self._ladder_uv = self.wiring.ladder_uv[button]
+            self.world.after(hold_ms * 1000, lambda: setattr(self, "_ladder_uv", self.wiring.ladder_idle_uv))
+            return
+        pin = self.wiring.buttons[button]
+        self._input(pin, 0)
+        self.world.after(hold_ms * 1000, lambda: self._input(pin, 1))
+
+    def console(self, line: str, wait_s: float = 2) -> str:
+        """Type a line at the serial console, and return what the watch prints within `wait_s` virtual seconds."""
+        start = len(self.console_output)
+        self.type(line.encode() + b"\r")
+        self.run(until_s=self.world.now_us / 1e6 + wait_s)
+        return self.console_output[start:].decode(errors="replace")
+
+    def type(self, data: bytes) -> None:
+        """Bytes into the serial console."""
+        self._deliver(p.CONSOLE_RX, payload=data)
+
+    def set_hang(self, hangs: bool) -> None:
+        """The network keeps its link and loses every packet, or recovers."""
+        self.network.hangs = hangs
+        self._deliver(p.STALLED, flags=int(hangs))
+
+    def close(self) -> None:
+        self.power_off()
+        self.network.close()
+
+    def _advance(self, target_us: int) -> None:
+        if self._vm and self._waiting_us is None:
+            self._serve(self._vm)
+            return
+        limit_us = target_us if self._waiting_us is None else min(self._waiting_us, target_us)
+        while not self._events and self.world.next_us is not None and self.world.next_us <= limit_us:
+            before = self._vm
+            self.world.step()
+            if self._vm is not before:
+                return
+        if not self._events:
+            self.world.now_us = max(self.world.now_us, limit_us)
+            if self._vm is None or self.world.now_us < (self._waiting_us or 0):
+                return
+        assert self._vm
+        self._waiting_us = None
+        now_us = self.world.now_us
+        self._vm.send([*self._events, (p.WAIT, 0, 0, now_us, b"")])
+        self._events.clear()
+
+    def _serve(self, vm: Vm) -> None:
+        """Handle the VM's messages until it waits."""
+        while self._vm is vm:
+            kind, unit, flags, time_us, payload = vm.receive()
+            if kind == p.WAIT:
+                self._waiting_us = time_us
+                return
+            self.world.now_us = max(self.world.now_us, time_us)
+            if kind < p.HELLO:
+                self._posted(kind, unit, flags, payload)
+                continue
+            answer = self._called(kind, unit, flags, payload)
+            if self._vm is vm:
+                vm.send([(kind, unit, answer[0], self.world.now_us, answer[1])])
+
+    def _posted(self, kind: int, unit: int, flags: int, payload: bytes) -> None:
+        if kind == p.SPI and unit == self.wiring.display_bus:
+            self.display.write(payload, bool(self._outputs.get(self.wiring.display_dc)))
+        elif kind in (p.PIN, p.PWM):
+            self._outputs[unit] = flags
+            if unit == self.wiring.display_backlight:
+                self.display.lit = flags > 0
+                self.screens.keep()
+        elif kind == p.CONSOLE_TX:
+            self.console_output += payload
+
+    def _called(self, kind: int, unit: int, flags: int, payload: bytes) -> tuple[int, bytes]:
+        """Answer a call: (flags, payload)."""
+        if kind == p.HELLO:
+            return 0, self._greeting()
+        if kind == p.PIN_GET:
+            return self._inputs.get(unit, self._outputs.get(unit, 1)), b""
+        if kind == p.ADC:
+            return 0, self._voltage(unit).to_bytes(4, "little")
+        if kind == p.CAMERA_INIT:
+            return self._camera_init(unit, flags), b""
+        if kind == p.CAMERA_CAPTURE:
+            self.world.now_us += FRAME_US
+            self.camera_opened.append((self.world.now_us, bool(self._outputs.get(self.wiring.led))))
+            return 0, self.camera.capture(self.world.now_us) or b""
+        if kind == p.WIFI:
+            return self._wifi(unit, flags), b""
+        if kind == p.RESOLVE:
+            return self._resolve()
+        if kind == p.NVS:
+            namespace, values = json.loads(payload)
+            self.nvs[namespace] = values
+        elif kind == p.RTC_SET:
+            self._rtc_offset_us = int(payload)
+        elif kind in (p.EXIT, p.POWER_CUT):
+            self._exit(kind, unit, payload)
+        return 0, b""
+
+    def _exit(self, kind: int, unit: int, payload: bytes) -> None:
+        if kind == p.EXIT and unit == p.STOPPED:
+            self.power_off()
+            raise WatchError(f"the firmware ended\n{self._last_console()}")
+        self.power_off()
+        if kind == p.POWER_CUT:
+            self.cut_after_flash_ops = -1
+            self.power_on()
+        elif unit == p.DEEP_SLEEP:
+            if payload:
+                self.world.after(int(payload) * 1000, lambda: self._boot(DEEPSLEEP_RESET))
+        else:
+            self.power_on(SOFT_RESET)
+
+    def _greeting(self) -> bytes:
+        boot_seed = hashlib.sha256(f"{self.seed}/{len(self.boots)}".encode()).hexdigest()
+        return json.dumps({"seed": boot_seed, "rtc_offset_us": self._rtc_offset_us, "reset_cause": self.boots[-1][1],
+                           "unique_id": hashlib.sha256(f"id/{self.seed}".encode()).hexdigest()[:12],
+                           "partitions": flash.table(), "nvs": self.nvs,
+                           "cut_at": self.cut_after_flash_ops}).encode()
+
+    def _camera_init(self, pixel_format: int, frame_size: int) -> int:
+        self.world.now_us += SETTLE_US
+        try:
+            self.camera.init(pixel_format, frame_size)
+        except CameraError as error:
+            return error.errno
+        return 0
+
+    def _wifi(self, unit: int, flags: int) -> int:
+        if unit == p.WIFI_ACTIVE:
+            self.network.active(bool(flags))
+        elif unit == p.WIFI_CONNECT:
+            self.network.connect()
+        elif unit == p.WIFI_DISCONNECT:
+            self.network.disconnect()
+        return self.network.status()
+
+    def _resolve(self) -> tuple[int, bytes]:
+        self.world.now_us += LOOKUP_US
+        address = self.network.resolve()
+        if address is None:
+            return 1, b""
+        self.world.now_us += HANDSHAKE_US
+        self.network_used()
+        return 0, f"{address[0]} {address[1]}".encode()
+
+    def _voltage(self, pin: int) -> int:
+        if pin == self.wiring.ladder_pin:
+            return self._ladder_uv
+        if pin == self.wiring.battery_pin:
+            return self.battery.microvolts(self.world.now_us) // self.wiring.battery_divider
+        return 0
+
+    def _input(self, pin: int, level: int) -> None:
+        if self._inputs[pin] != level:
+            self._inputs[pin] = level
+            self._deliver(p.PIN_EDGE, pin, level)
+
+    def _second(self) -> None:
+        assert self.sentences
+        unix_ms = self.world.unix_ms - NMEA_US // 1000
+        self.world.after(1_000_000, self._second)
+        if self._vm:
+            data = self.sentences(unix_ms)
+            if data:
+                self._deliver(p.UART_RX, self.wiring.gnss_uart, payload=data)
+
+    def _deliver(self, kind: int, unit: int = 0, flags: int = 0, payload: bytes = b"") -> None:
+        if self._vm:
+            self._events.append((kind, unit, flags, self.world.now_us, payload))
+
+    def _last_console(self) -> str:
+        return self.console_output[-2000:].decode(errors="replace")
