@@ -205,7 +205,7 @@ def _look_at_head(image: np.ndarray, surface: _Surface, turn: np.ndarray, lens: 
     arriving = _diffuse(normals, towards, form[..., 3], shadow)
     half = towards + np.array((0, 0, 1), np.float32)
     sheen = np.clip(normals @ (half / np.linalg.norm(half)), 0, 1)
-    sheen = (sheen**14 * np.float32(0.10) + sheen**50 * np.float32(0.10)) * paints[..., 3] * shadow
+    sheen = (sheen**10 * np.float32(0.05) + sheen**40 * np.float32(0.07)) * paints[..., 3] * shadow
     seen = (paints[..., :3] * arriving + sheen[..., None]) * tint
     window = image[top:bottom, left:right]
     window += (seen - window) * cover[..., None]
@@ -242,28 +242,45 @@ def _march(radius: np.ndarray, turn: np.ndarray, lens: _Lens, box: tuple[int, in
         across, up = across * inverse, up * inverse
         return [across * turn[0, i] + up * turn[1, i] - inverse * turn[2, i] for i in range(3)]
 
-    def follow(ray: list[np.ndarray], t: np.ndarray, steps: int, stride: float) -> tuple[np.ndarray, np.ndarray]:
+    def follow(ray: list[np.ndarray], t: np.ndarray, steps: int, careful: bool = False) -> tuple[np.ndarray, np.ndarray]:
         best, gap = t, np.full(t.shape, 1e9, np.float32)
+        entered = np.zeros(t.shape, bool)
+        before, off_before = t - 1, gap
         for _ in range(steps):
             x, y, z = (eye[i] + t * ray[i] for i in range(3))
             *uv, r = _map_places(x, y, z)
-            here = cv2.remap(radius, *_texels(uv, head.GRID), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            off = r - here
-            nearer = off < gap
+            off = r - cv2.remap(radius, *_texels(uv, head.GRID), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            size = np.abs(off)
+            nearer = size < gap
             best = np.where(nearer, t, best)
-            gap = np.where(nearer, off, gap)
-            t = t + off * np.float32(stride)
-        return best, gap
+            gap = np.where(nearer, size, gap)
+            entered |= off < 0
+            # The secant's step where the gap closes steadily; a careful ray takes it only back out of the head.
+            slope = (off_before - off) / (t - before + np.float32(1e-6))
+            secant = off < 0 if careful else slope > 0.28
+            stride = np.where(secant, 1 / np.clip(slope, 0.28, 1.5), np.float32(0.6 if careful else 0.8))
+            nearing = off < off_before
+            before, off_before = t, off
+            t = t + off * stride
+        if careful:  # still closing in after so many steps: a grazing hit, not a miss
+            entered |= nearing
+        return best, np.where(entered, np.minimum(gap, 0.1), gap)
 
     ray = rays(2)
     closest = -(eye[0] * ray[0] + eye[1] * ray[1] + eye[2] * ray[2])
     miss2 = np.float32(lens.distance**2) - closest * closest
     start = closest - np.sqrt(np.maximum(reach * reach - miss2, 0))
-    t, _ = follow(ray, start, 9, 0.8)
-    t = cv2.erode(t, np.ones((3, 3), np.uint8))
-    t = np.repeat(np.repeat(t, 2, 0), 2, 1)[: bottom - top, : right - left]
+    t, _ = follow(ray, start, 8)
+    start = cv2.erode(t, np.ones((3, 3), np.uint8))
+    start = np.repeat(np.repeat(start, 2, 0), 2, 1)[: bottom - top, : right - left]
     ray = rays(1)
-    t, gap = follow(ray, np.ascontiguousarray(t), 5, 0.85)
+    t, gap = follow(ray, start, 4)
+    lost = np.nonzero(((gap > 0.15) & (gap < 15)).ravel())[0]  # outlines, and edges the quick steps jumped over
+    if len(lost):
+        rows = np.resize(lost, (-(-len(lost) // 512), 512))  # OpenCV's remap takes no row of 32767 and more
+        again = follow([part.take(rows) for part in ray], start.take(rows) - 2, 12, careful=True)
+        for whole, part in zip((t, gap), again, strict=True):
+            np.put(whole, rows, part)
     x, y, z = (eye[i] + t * ray[i] for i in range(3))
     return x, y, z, gap
 

@@ -204,7 +204,7 @@ def _nose(traits: Traits, face: Face, x: np.ndarray, y: np.ndarray) -> np.ndarra
     height *= 1 - under * under * (3 - 2 * under)
     width = s["nose_bridge_width"] + (s["nose_tip_width"] - s["nose_bridge_width"]) * along**2
     across = (x - tip_x * along) / width
-    ridge = height * cv2.exp(-(np.abs(across) ** 2.3))
+    ridge = height * cv2.exp(0.35 - (across * across + 0.27) ** 0.8)
     wing = s["nose_wing"] + 1.5 * max(0.0, face.smile)
     ball = _bump(x, y, (tip_x, tip + 1), (s["nose_tip_width"] * 0.85, 7.5), s["nose_height"] * 0.2)
     wings = sum(_bump(x, y, (tip_x + k * (wing - 4.5), tip - 4.5), (5.2, 6.0), 5.5 + 0.12 * s["nose_height"]) for k in (-1, 1))

@@ -7,25 +7,25 @@ import numpy as np
 # name: (low, high). Lengths in mm on an adult head unless the comment says otherwise; drawn uniformly, so that the
 # corners of the range are as common as the middle: two people should rarely look alike.
 SHAPE: dict[str, tuple[float, float]] = {
-    "face_width": (66.0, 79.0),  # half the width at the cheekbones
-    "jaw_width": (0.74, 0.97),  # width at the jaw, as part of face_width
+    "face_width": (64.0, 81.0),  # half the width at the cheekbones
+    "jaw_width": (0.70, 1.0),  # width at the jaw, as part of face_width
     "chin_width": (0.36, 0.66),  # width near the chin, as part of face_width
     "forehead_width": (0.86, 1.02),
-    "face_length": (104.0, 124.0),  # eye line to the underside of the chin
+    "face_length": (98.0, 124.0),  # eye line to the underside of the chin
     "cranium": (103.0, 120.0),  # eye line to the crown
     "chin_forward": (-6.0, 8.0),
     "chin_ball": (0.0, 5.0),
     "chin_cleft": (-3.0, 1.2),  # drawn when above 0
     "jaw_corner": (-1.0, 6.0),
-    "cheekbone": (0.0, 7.0),
-    "cheek_fill": (-5.0, 6.0),
+    "cheekbone": (0.0, 9.0),
+    "cheek_fill": (-7.0, 8.0),
     "forehead_slope": (-8.0, 5.0),
     "brow_ridge": (0.0, 5.0),
-    "socket_depth": (2.0, 8.5),
-    "eye_spacing": (28.0, 35.5),  # half the distance between the eyes' centres
-    "eye_width": (12.0, 16.2),  # half the lid opening
-    "eye_height": (3.7, 6.6),  # half the lid opening
-    "eye_slant": (-0.14, 0.26),  # rise of the outer corner over the opening's width
+    "socket_depth": (1.0, 10.0),
+    "eye_spacing": (26.5, 36.5),  # half the distance between the eyes' centres
+    "eye_width": (11.0, 17.0),  # half the lid opening
+    "eye_height": (3.2, 7.2),  # half the lid opening
+    "eye_slant": (-0.22, 0.34),  # rise of the outer corner over the opening's width
     "eye_round": (0.75, 1.7),  # where the upper lid is highest: exponent of its arch
     "lid_crease": (0.0, 1.0),  # 0 single lid, 1 deep crease
     "lid_crease_height": (2.6, 6.0),
@@ -33,27 +33,27 @@ SHAPE: dict[str, tuple[float, float]] = {
     "iris_size": (5.5, 6.5),
     "lashes": (0.2, 1.0),
     "eye_bags": (0.0, 1.0),
-    "brow_height": (14.0, 22.5),
+    "brow_height": (11.5, 24.0),
     "brow_length": (17.0, 24.0),
-    "brow_thick": (2.0, 5.8),
+    "brow_thick": (1.6, 7.0),
     "brow_arch": (-1.0, 5.5),
-    "brow_tilt": (-4.5, 4.5),
+    "brow_tilt": (-5.5, 6.0),
     "brow_gap": (-3.0, 4.0),
-    "brow_dark": (0.35, 1.0),
-    "nose_length": (38.0, 53.0),
-    "nose_height": (15.0, 27.0),
+    "brow_dark": (0.25, 1.0),
+    "nose_length": (28.0, 46.0),
+    "nose_height": (13.0, 28.0),
     "nose_bridge": (3.0, 13.0),  # height of the bridge between the eyes
-    "nose_bridge_width": (6.5, 12.0),
-    "nose_tip_width": (7.5, 13.5),
-    "nose_wing": (12.5, 21.0),  # half the width at the wings
+    "nose_bridge_width": (6.0, 12.0),
+    "nose_tip_width": (7.5, 14.0),
+    "nose_wing": (11.5, 23.0),  # half the width at the wings
     "nose_hump": (-3.0, 4.0),
-    "nose_tip_turn": (-3.0, 3.5),  # tip up or down
+    "nose_tip_turn": (-4.0, 4.5),  # tip up or down
     "nose_bend": (-2.0, 2.0),
     "nostrils": (0.3, 1.0),
-    "lip_gap": (0.31, 0.43),  # mouth line between nose tip and chin
-    "mouth_width": (20.0, 30.0),  # half
-    "lip_upper": (2.6, 8.0),
-    "lip_lower": (4.0, 10.5),
+    "lip_gap": (0.30, 0.50),  # mouth line between nose tip and chin
+    "mouth_width": (17.5, 32.0),  # half
+    "lip_upper": (1.8, 9.0),
+    "lip_lower": (3.2, 12.0),
     "lip_bow": (0.0, 2.6),
     "lip_forward": (0.0, 7.0),
     "lip_red": (0.0, 1.0),
@@ -61,13 +61,48 @@ SHAPE: dict[str, tuple[float, float]] = {
     "muzzle": (0.0, 6.0),
     "ear_size": (24.0, 33.0),  # half the height
     "ear_out": (6.0, 17.0),
-    "neck_width": (46.0, 64.0),  # half
+    "neck_width": (43.0, 58.0),  # half
     "shoulder_width": (175.0, 240.0),  # half
     "age": (0.0, 1.0),  # 0 about twenty, 1 about seventy-five
     "freckles": (-2.0, 1.0),  # drawn when above 0
     "blush": (0.0, 1.0),
     "gloss": (0.1, 1.0),
     "asymmetry": (-1.0, 1.0),
+}
+
+# What tends to go together in people, so that a face hangs together: name: pull of (manly, broad, flat). A pull of 1
+# weighs as much as the trait's own chance; negative pulls to the low end.
+_TOGETHER: dict[str, tuple[float, float, float]] = {
+    "jaw_width": (0.9, 0, 0.3),
+    "jaw_corner": (0.8, 0, 0.2),
+    "chin_ball": (0.6, 0, 0),
+    "chin_width": (0.8, 0, 0),
+    "face_length": (0.6, 0, -0.3),
+    "face_width": (0.3, 0, 0.5),
+    "brow_ridge": (1.2, 0, -0.6),
+    "brow_thick": (1.0, 0, 0),
+    "brow_height": (-0.9, 0, 0.5),
+    "brow_arch": (-0.8, 0, 0),
+    "eye_height": (-0.6, 0.2, -0.8),
+    "eye_slant": (-0.2, 0, 0.8),
+    "lid_crease": (0, 0, -1.2),
+    "epicanthus": (0, 0, 1.2),
+    "socket_depth": (0.4, 0, -1.0),
+    "lashes": (-1.5, 0, -0.2),
+    "nose_height": (0.6, -0.4, -0.6),
+    "nose_bridge": (0.3, -0.6, -1.0),
+    "nose_wing": (0.3, 1.3, 0.2),
+    "nose_tip_width": (0.2, 1.0, 0.2),
+    "lip_upper": (-0.5, 1.2, 0),
+    "lip_lower": (-0.4, 1.2, 0),
+    "lip_forward": (0, 0.9, 0.2),
+    "lip_red": (-1.5, 0, 0),
+    "muzzle": (0, 0.8, 0.2),
+    "cheekbone": (-0.4, 0, 0.7),
+    "cheek_fill": (-0.5, 0, 0.3),
+    "neck_width": (1.6, 0, 0),
+    "shoulder_width": (1.6, 0, 0),
+    "blush": (-0.6, -0.4, 0),
 }
 
 # Skin from light to dark, sRGB, then the hair and iris colours, sRGB.
@@ -122,21 +157,29 @@ def _between(table: np.ndarray, position: float) -> np.ndarray:
 def draw_traits(seed: int) -> Traits:
     """The looks that belong to `seed` (0 or more): the same on every machine and numpy that has PCG64."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    shape = {name: low + (high - low) * float(rng.random()) for name, (low, high) in SHAPE.items()}
+    manly = 0.5 + (0.5 if rng.random() < 0.5 else -0.5) * float(rng.uniform(0.3, 1.0))
+    broad, flat = float(rng.random()), float(rng.random())
+    shape = {}
+    for name, (low, high) in SHAPE.items():
+        pulls = _TOGETHER.get(name, (0.0, 0.0, 0.0))
+        share = float(rng.random()) + sum(p * at if p > 0 else -p * (1 - at) for p, at in zip(pulls, (manly, broad, flat), strict=True))
+        share = 0.5 + (share / (1 + sum(map(abs, pulls))) - 0.5) * (1.4 if any(pulls) else 1.0)
+        shape[name] = low + (high - low) * min(max(share, 0.0), 1.0)
 
-    depth = float(rng.random())  # 0 light, 1 dark skin
+    depth = 0.5 * float(rng.random()) + 0.5 * broad * (1 - 0.4 * flat)  # 0 light, 1 dark skin
     skin = _between(_SKIN, depth)
     skin = skin * (1 + np.array((0.02, 0.0, -0.02), np.float32) * rng.uniform(-2.5, 2.5))
     # Dark skin goes with dark hair and eyes nearly always; among light skins every colour is common.
-    fairest = max(0.0, 1.15 - 1.7 * depth)
+    fairest = max(0.0, 1.1 - 1.7 * depth) * (1 - 0.8 * flat * flat)
     hair = _HAIR[6] if rng.random() < 0.12 * fairest else _between(_HAIR[:6], float(rng.random()) ** 1.4 * min(1.0, fairest))
     grey = max(0.0, shape["age"] - 0.5) * 2 * float(rng.random() ** 0.5)
     hair = hair + (_GREY - hair) * np.float32(grey)
     iris = _between(_IRIS, float(rng.random()) * min(1.0, fairest))
-    curl = float(np.clip(rng.uniform(-0.9, 0.5) + depth, 0, 1))
+    curl = float(np.clip(rng.uniform(-0.9, 0.6) + broad - 0.4 * flat, 0, 1))
 
-    style = HAIR_STYLES[int(rng.integers(len(HAIR_STYLES)))]
-    bearded = style not in ("long", "long fringe", "bun") and rng.random() < 0.55
+    styles = HAIR_STYLES[:8] if manly > 0.5 else HAIR_STYLES[2:]
+    style = styles[int(rng.integers(len(styles)))]
+    bearded = manly > 0.5 and rng.random() < 0.6
     glasses = None
     values = rng.random(5)
     if rng.random() < 0.25:
