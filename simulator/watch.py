@@ -176,7 +176,7 @@ class Watch:
         elif kind in (p.PIN, p.PWM):
             self._outputs[unit] = flags
             if unit == self.wiring.display_backlight:
-                self.display.lit = flags > 0
+                self.display.lit = flags == self.wiring.backlight_on
                 self.screens.keep()
         elif kind == p.CONSOLE_TX:
             self.console_output += payload

@@ -15,6 +15,7 @@ class Wiring:
     ladder_idle_uv: int
     display_dc: int
     display_backlight: int
+    backlight_on: int  # the level that lights it
     display_bus: int
     led: int
     gnss_uart: int
@@ -26,7 +27,7 @@ class Wiring:
 # on the pins of the microSD slot and on the free GPIO2 (docs/BOARDS.md).
 ESP32_S3_EYE = Wiring(buttons={"boot": 0}, ladder_pin=1, ladder_idle_uv=3_300_000,
                       ladder_uv={"up": 380_000, "down": 820_000, "play": 1_980_000, "menu": 2_410_000},
-                      display_dc=43, display_backlight=48, display_bus=2, led=3, gnss_uart=1,
+                      display_dc=43, display_backlight=48, backlight_on=0, display_bus=2, led=3, gnss_uart=1,
                       battery_pin=2, battery_divider=2)
 
 BOARDS = {"esp32_s3_eye": ESP32_S3_EYE}

@@ -1,0 +1,61 @@
+# Muster: `make run` and `make test` set themselves up; `make help` lists the rest.
+PYTHON ?= python3
+VENV := build/venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+VMS := build/vm/64/micropython build/vm/32/micropython
+TYPINGS := build/typings
+
+.PHONY: help run test check bench flash console train evaluate clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(READY) ## live through one simulated day on the real MicroPython VM; report in build/day/
+	$(BIN)/python -m simulator run
+
+test: $(READY) $(VMS) ## run the tests, firmware on the 64-bit and the 32-bit VM
+	$(BIN)/python -m pytest -n auto
+
+check: $(READY) $(TYPINGS) ## lint, check types, and compile the firmware for the chip
+	$(BIN)/ruff check .
+	$(BIN)/mypy --config-file firmware/mypy.ini firmware
+	$(BIN)/python -m tools.cross
+
+bench: $(READY) ## measure; prints the table and writes build/bench.json
+	$(BIN)/python -m tools.bench
+
+flash: $(READY) ## put the firmware on a board: PORT=/dev/ttyACM0 [BOARD=esp32_s3_eye] [DEVICE=folder of provisioning]
+	$(BIN)/python -m tools.flash $(PORT) --board $(or $(BOARD),esp32_s3_eye) $(if $(DEVICE),--device $(DEVICE))
+
+console: $(READY) ## talk to a watch: PORT=/dev/ttyACM0, or PORT=sim for a simulated one
+	$(BIN)/python -m tools.console $(or $(PORT),sim)
+
+train: build/train/.ready ## train and quantise the networks: DATA=../shared/data
+	build/train/bin/python -m models.train --data $(or $(DATA),../shared/data)
+
+evaluate: $(READY) ## measure the networks: DATA=../shared/data
+	$(BIN)/python -m models.evaluate --data $(or $(DATA),../shared/data)
+
+clean: ## delete everything that was built
+	rm -rf build
+
+$(READY): pyproject.toml
+	@echo "setting up $(VENV) (a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sim,dev]'
+	@touch $@
+
+build/train/.ready: pyproject.toml
+	@echo "setting up build/train (some minutes)"
+	@$(PYTHON) -m venv build/train
+	@build/train/bin/python -m pip install --quiet --disable-pip-version-check -e '.[sim,train]'
+	@touch $@
+
+build/vm/%/micropython: | $(READY)
+	@$(BIN)/python -m tools.vm $* > /dev/null
+
+$(TYPINGS): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $@ --no-deps \
+		$$($(BIN)/python -m pip freeze | grep -E '^micropython-.*-stubs==')

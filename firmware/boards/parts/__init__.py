@@ -1,0 +1,1 @@
+"""Parts that boards share: the chip itself, display, camera, Wi-Fi."""

@@ -1,0 +1,5 @@
+"""Starts the watch when the chip has booted."""
+
+from muster import app
+
+app.run()

@@ -1,0 +1,1 @@
+"""The watch: app.py starts the services on a board."""

