@@ -1,0 +1,198 @@
+"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: weights used where they lie in the file."""
+
+from array import array
+
+from . import kernels_viper as kernels
+from .operator import (
+    Operator,
+    activation_tensor,
+    aligned,
+    carve,
+    constant_tensor,
+    convolution_scale,
+    new_table,
+    options_of,
+    output_limits,
+    padding,
+    require,
+    set_row,
+)
+
+RAISED = kernels.RAISED
+
+
+class _Window(Operator):
+    """A kernel sliding over a map of height x width x depth, which is staged with its padding first."""
+
+    def _tensors(self, inputs, output):
+        self.x = activation_tensor(inputs, 0)
+        self.weights = constant_tensor(inputs, 1, "int8")
+        self.bias = constant_tensor(inputs, 2, "int32") if len(inputs) > 2 and inputs[2] is not None else None
+        require(output.type == "int8", "the output is not int8")
+        require(output.scales == 1, "the output has {} scales, not 1".format(output.scales))
+
+    def _slide(self, output, options):
+        """The geometry, from tensors of 4 dimensions and the options that both kinds of convolution begin with."""
+        x, weights = self.x.shape, self.weights.shape
+        require(len(x) == len(weights) == len(output.shape) == 4, "input, weights and output must have 4 dimensions")
+        require(x[0] == output.shape[0] == 1, "a batch of more than 1 is not supported")
+        _, self.height, self.width, self.depth = x
+        _, self.kernel_h, self.kernel_w, _ = weights
+        _, self.out_h, self.out_w, self.channels = output.shape
+        kind, self.stride_w, self.stride_h = options.i8(0), options.i32(1), options.i32(2)
+        top = padding(kind, self.height, self.kernel_h, self.stride_h, self.out_h)
+        left = padding(kind, self.width, self.kernel_w, self.stride_w, self.out_w)
+        self._map(top, left)
+
+    def _map(self, top: int, left: int):
+        """The staged map: the input with as much padding as the kernel sees."""
+        self.map_h = max((self.out_h - 1) * self.stride_h + self.kernel_h, top + self.height)
+        self.map_w = max((self.out_w - 1) * self.stride_w + self.kernel_w, left + self.width)
+        self.map_size = self.map_h * self.map_w * self.depth
+        self.first = (top * self.map_w + left) * self.depth
+
+    def _tabulate(self, graph, output, terms: int, term_step: int, row_step: int, raised: int):
+        """The requantisation table. Channel c's weights begin at byte c * row_step and lie term_step apart; its
+        accumulators are `raised` above their value."""
+        weights, count = self.weights, self.channels
+        require(weights.scales in (1, count), "{} weight scales for {} channels".format(weights.scales, count))
+        require(weights.zero == 0, "the weights' zero point is not 0")
+        require(self.bias is None or self.bias.shape == (count,), "the bias has not one entry a channel")
+        graph.add_work(self.out_h * self.out_w * count * terms)
+        sums = array("I", bytes(4 * count))
+        kernels.row_sums(sums, memoryview(graph.data)[weights.at :], count, terms, term_step, row_step)
+        self.table = new_table(count)
+        for channel in range(count):
+            bias = graph.int32(self.bias, channel) if self.bias is not None else 0
+            if channel == 0 or weights.scales > 1:
+                scale = convolution_scale(self.x, weights, output, channel)
+            zero_part = (self.x.zero + 128) * (sums[channel] - RAISED)
+            set_row(self.table, channel, bias - zero_part - raised, abs(bias) + terms * 255 * 128, scale)
+
+    def _stage(self):
+        rows, length, stride = self.height, self.width * self.depth, self.map_w * self.depth
+        if self.map_size == rows * length:
+            rows, length, stride = 1, self.map_size, self.map_size
+        kernels.stage(self.staged, self.source, rows, length, stride, self.first, self.map_size, self.x.zero + 128)
+
+
+class Convolution(_Window):
+    def __init__(self, graph, inputs, output, table):
+        options = options_of(table)
+        self._tensors(inputs, output)
+        self._slide(output, options)
+        require(options.i32(4, 1) == options.i32(5, 1) == 1, "dilation is not supported")
+        count, _, _, depth = self.weights.shape
+        require(depth == self.depth and count == self.channels, "the weights do not fit input and output")
+        self._prepare(graph, output, options.i8(3))
+
+    def _prepare(self, graph, output, activation: int):
+        """Everything that depends on the geometry: table, weights, the shape the kernels take, scratch."""
+        self.limits = output_limits(output, activation)
+        terms = self.kernel_h * self.kernel_w * self.depth
+        require(terms <= 1 << 15, "{} terms in a sum are too many".format(terms))
+        self._tabulate(graph, output, terms, 1, terms, 0)
+        words = (terms + 1) // 2 * 2
+        self.laid_out = self._interleave(graph, terms, words)
+        run = self.kernel_w * self.depth
+        self.shape = array("I", [self.kernel_h, run, self.map_w * self.depth, self.stride_w * self.depth, words,
+                                 kernels.LANES, kernels.LANE_BITS])
+        self.blocks = (self.channels + kernels.BLOCK - 1) // kernels.BLOCK
+        self.groups = (self.out_w + kernels.LANES - 1) // kernels.LANES
+        pixels = self.groups * kernels.LANES
+        self.sizes = (
+            self.map_size,
+            self.groups * words * 4,
+            pixels * self.blocks * kernels.BLOCK * 4,
+            pixels * 4,
+        )
+        self.scratch = sum([aligned(size) for size in self.sizes])
+
+    def _interleave(self, graph, terms: int, words: int):
+        """Lay the weights out for `multiply`, block by block: in place, or in a copy where blocks need filling up."""
+        at, count, block = self.weights.at, self.channels, kernels.BLOCK
+        rows = memoryview(graph.data)[at : at + count * terms]
+        if terms == words and count % block == 0:
+            graph.claim(at, count * terms)
+            target = rows
+        else:
+            target = memoryview(bytearray((count + block - 1) // block * block * words))
+        part = memoryview(bytearray(block * words))
+        for first in range(0, count, block):
+            kernels.interleave(part, rows[first * terms :], min(block, count - first), terms)
+            target[first * words : (first + block) * words] = part
+        return target
+
+    def bind(self, inputs, output, scratch):
+        self.source, self.target = inputs[0], output
+        self.staged, self.packed, self.acc, self.sums = carve(scratch, *self.sizes)
+
+    def run(self):
+        self._stage()
+        pixels, channels, shape, table = self.out_w, self.channels, self.shape, self.table
+        packed, acc, sums, weights = self.packed, self.acc, self.sums, self.laid_out
+        row_step = self.stride_h * self.map_w * self.depth
+        for row in range(self.out_h):
+            kernels.pack(packed, self.staged, self.staged, row * row_step, pixels, sums, shape)
+            kernels.multiply(0, weights, packed, acc, weights, packed, self.groups, self.blocks, shape)
+            kernels.requantise(0, table, acc, self.target, row * pixels * channels, pixels, channels,
+                               self.blocks * kernels.BLOCK, sums, self.limits, table, kernels.ROW_BYTES)
+
+
+class FullyConnected(Convolution):
+    """A 1x1 convolution of a map one row high, with a pixel for each row of the input."""
+
+    def __init__(self, graph, inputs, output, table):
+        options = options_of(table)
+        self._tensors(inputs, output)
+        require(options.i8(1) == 0, "shuffled weights are not supported")
+        require(len(self.weights.shape) == 2, "the weights have {} dimensions, not 2".format(len(self.weights.shape)))
+        require(self.weights.scales == 1, "a scale for each channel is not supported")
+        self.channels, self.depth = self.weights.shape
+        require(self.x.elements % self.depth == 0, "the weights do not fit the input")
+        self.width = self.out_w = self.x.elements // self.depth
+        require(output.elements == self.width * self.channels, "the weights do not fit the output")
+        self.height = self.out_h = self.kernel_h = self.kernel_w = self.stride_h = self.stride_w = 1
+        self._map(0, 0)
+        self._prepare(graph, output, options.i8(0))
+
+
+class Depthwise(_Window):
+    def __init__(self, graph, inputs, output, table):
+        options = options_of(table)
+        self._tensors(inputs, output)
+        self._slide(output, options)
+        require(options.i32(5, 1) == options.i32(6, 1) == 1, "dilation is not supported")
+        count, channels = self.weights.shape[0], self.weights.shape[3]
+        require(count == 1 and channels == self.channels, "the weights do not fit the output")
+        require(channels % self.depth == 0, "the channels of the output are no multiple of the input's")
+        self.limits = output_limits(output, options.i8(4))
+        taps = self.kernel_h * self.kernel_w
+        require(taps <= 1 << 10, "a kernel of {} taps is too large".format(taps))
+        self._tabulate(graph, output, taps, channels, 1, RAISED)
+        self.shape = array("I", [channels, channels // self.depth, self.depth, self.stride_w * self.depth])
+        self.sizes = (self.map_size, self.out_w * channels * 4, self.out_w * 4)
+        self.scratch = sum([aligned(size) for size in self.sizes])
+        data = memoryview(graph.data)[self.weights.at : self.weights.at + self.weights.size]
+        # Up to three neighbouring taps at a time: (their weights, byte they see first, how many).
+        self.parts = [
+            (data[(y * self.kernel_w + x) * channels :], (y * self.map_w + x) * self.depth, min(3, self.kernel_w - x))
+            for y in range(self.kernel_h)
+            for x in range(0, self.kernel_w, 3)
+        ]
+
+    def bind(self, inputs, output, scratch):
+        self.source, self.target = inputs[0], output
+        self.staged, self.acc, self.sums = carve(scratch, *self.sizes)
+
+    def run(self):
+        self._stage()
+        pixels, channels, shape, table, acc, sums = self.out_w, self.channels, self.shape, self.table, self.acc, self.sums
+        row_step = self.stride_h * self.map_w * self.depth
+        kernels.fill(sums, pixels, 0)
+        for row in range(self.out_h):
+            kernels.fill(acc, pixels * channels, RAISED >> 16)
+            for weights, first, taps in self.parts:
+                kernels.depthwise(acc, acc, self.staged, row * row_step + first, weights, taps, pixels, shape)
+            kernels.requantise(0, table, acc, self.target, row * pixels * channels, pixels, channels, channels, sums,
+                               self.limits, table, kernels.ROW_BYTES)

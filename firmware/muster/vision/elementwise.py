@@ -1,0 +1,103 @@
+"""ADD, AVERAGE_POOL_2D, MEAN, PAD and RESHAPE."""
+
+from array import array
+
+from . import kernels_viper as kernels
+from .operator import (
+    Operator,
+    activation_tensor,
+    aligned,
+    carve,
+    constant_tensor,
+    new_table,
+    options_of,
+    output_limits,
+    padding,
+    require,
+    set_row,
+)
+from .scales import multiplier, product, quotient, rescale
+
+ADD_SHIFT = 20  # bits that ADD scales its operands up by, as TFLite
+CHUNK = 1024  # elements that go through the accumulators at once
+
+
+class Add(Operator):
+    """Sum of two tensors of one shape. Each operand's 256 possible values are brought to the common scale beforehand."""
+
+    def __init__(self, graph, inputs, output, table):
+        options = options_of(table)
+        a, b = activation_tensor(inputs, 0), activation_tensor(inputs, 1)
+        require(output.type == "int8" and output.scales == 1, "the output is not int8 with one scale")
+        require(a.shape == b.shape == output.shape, "the shapes differ: broadcasting is not supported")
+        self.limits = output_limits(output, options.i8(0))
+        larger = a if _less(b.scale(), a.scale()) else b
+        m, x = larger.scale()
+        twice = (m, x + 1)
+        self.addends = array("I", bytes(4 * 512))
+        for first, tensor in ((0, a), (256, b)):
+            q, shift = multiplier(quotient(tensor.scale(), twice))
+            for byte in range(256):
+                value = (byte if byte < 128 else byte - 256) - tensor.zero
+                self.addends[first + byte] = rescale(value << ADD_SHIFT, q, shift) + kernels.RAISED // 2
+        self.table = new_table(1)
+        set_row(self.table, 0, -kernels.RAISED, 255 << ADD_SHIFT, quotient(twice, product((1, ADD_SHIFT), output.scale())))
+        self.elements = output.elements
+        graph.add_work(self.elements)
+        self.scratch = aligned(4 * min(CHUNK, self.elements)) + 16
+
+    def bind(self, inputs, output, scratch):
+        # A tensor added to itself is bound once.
+        self.a, self.b, self.target = inputs[0], inputs[-1], output
+        self.acc, self.sums = carve(scratch, self.scratch - 16, 4)
+
+    def run(self):
+        kernels.fill(self.sums, 1, 0)
+        for at in range(0, self.elements, CHUNK):
+            n = min(CHUNK, self.elements - at)
+            kernels.add(self.acc, self.a, self.b, self.addends, at, n)
+            kernels.requantise(0, self.table, self.acc, self.target, at, 1, n, n, self.sums, self.limits, self.table, 0)
+
+
+class Reshape(Operator):
+    def __init__(self, graph, inputs, output, table):
+        x = activation_tensor(inputs, 0)
+        require(output.type == "int8", "the output is not int8")
+        require(x.elements == output.elements, "{} elements into {}".format(x.elements, output.elements))
+
+    def bind(self, inputs, output, scratch):
+        self.source, self.target = inputs[0], output
+
+    def run(self):
+        self.target[:] = self.source
+
+
+class Pad(Operator):
+    """Rows and columns of the zero point around a map [1, height, width, channels]."""
+
+    def __init__(self, graph, inputs, output, table):
+        x, amounts = activation_tensor(inputs, 0), constant_tensor(inputs, 1, "int32")
+        require(output.type == "int8", "the output is not int8")
+        require(len(x.shape) == 4 and amounts.shape == (4, 2), "only maps of 4 dimensions can be padded")
+        amounts = [graph.int32(amounts, i) for i in range(8)]
+        require(min(amounts) >= 0 and amounts[:2] == [0, 0] == amounts[6:], "only height and width can be padded")
+        expected = tuple([n + amounts[2 * i] + amounts[2 * i + 1] for i, n in enumerate(x.shape)])
+        require(output.shape == expected, "the output's shape is {}, not {}".format(output.shape, expected))
+        require(output.zero == x.zero and output.scale() == x.scale(), "input and output have different scales")
+        self.row = x.shape[2] * x.shape[3]
+        self.out_row = output.shape[2] * output.shape[3]
+        self.first = amounts[2] * self.out_row + amounts[4] * x.shape[3]
+        self.rows = x.shape[1]
+        self.zero = x.zero & 255
+
+    def bind(self, inputs, output, scratch):
+        self.source, self.target = inputs[0], output
+
+    def run(self):
+        kernels.copy(self.target, self.source, self.rows, self.row, self.out_row, self.first, len(self.target), self.zero)
+
+
+def _less(a: "tuple[int, int]", b: "tuple[int, int]") -> bool:
+    """a < b for numbers of scales.py."""
+    x = min(a[1], b[1])
+    return a[0] << (a[1] - x) < b[0] << (b[1] - x)

@@ -1,0 +1,314 @@
+"""Kernels of the int8 operators in viper: right on 64-bit and 32-bit machine words, bit for bit TFLite's reference.
+
+Conventions. A real value is scale * (q - zero). Inside a convolution an input byte is unsigned, u = q + 128, and so are
+the weights of `multiply`; sum q*w is then sum u*w - 128 * sum u plus a constant that the bias takes in.
+A 64-bit word carries two pixels, 24 bits apart: one multiplication serves both (LANES). 32-bit loads and stores only.
+Accumulators are uint32; those that could be negative are raised by RAISED.
+Constants of 2**30 and more are objects to the compiler for the chip, hence the shifts.
+"""
+
+import sys
+
+from micropython import const
+
+LANES = 2 if sys.maxsize >> 32 else 1
+LANE_BITS = 24 if LANES == 2 else 0
+BLOCK = const(8)  # output channels that `multiply` takes at once
+TERMS = const(256)  # products of two bytes that fit a lane of 24 bits
+COLUMNS = const(5)  # words in a row of a requantisation table: see `requantise`
+ROW_BYTES = COLUMNS * 4
+RAISED = 1 << 30  # added to what may be negative and is kept as uint32
+
+
+@micropython.viper
+def stage(dst: ptr8, src: ptr8, rows: int, length: int, stride: int, first: int, size: int, zero: int):
+    """Copy `rows` of `length` int8 from `src` into the larger map `dst` as unsigned bytes.
+
+    Row r goes to dst[first + r * stride]; all other bytes of dst[0:size] become `zero` (0..255), the padding.
+    """
+    i = 0
+    if size != rows * length:
+        while i < size:
+            dst[i] = zero
+            i += 1
+    dst = ptr8(uint(dst) + first)
+    while rows > 0:
+        i = length
+        while i >= 8:
+            dst[0] = src[0] ^ 0x80
+            dst[1] = src[1] ^ 0x80
+            dst[2] = src[2] ^ 0x80
+            dst[3] = src[3] ^ 0x80
+            dst[4] = src[4] ^ 0x80
+            dst[5] = src[5] ^ 0x80
+            dst[6] = src[6] ^ 0x80
+            dst[7] = src[7] ^ 0x80
+            dst = ptr8(uint(dst) + 8)
+            src = ptr8(uint(src) + 8)
+            i -= 8
+        while i > 0:
+            dst[0] = src[0] ^ 0x80
+            dst = ptr8(uint(dst) + 1)
+            src = ptr8(uint(src) + 1)
+            i -= 1
+        dst = ptr8(uint(dst) + uint(stride - length))
+        rows -= 1
+
+
+@micropython.viper
+def interleave(dst: ptr8, src: ptr8, rows: int, terms: int):
+    """Lay `rows` (1..8) weight rows of `terms` int8 side by side as unsigned bytes: dst[k * 8 + row]."""
+    row = 0
+    while row < rows:
+        k = 0
+        while k < terms:
+            dst[k * 8 + row] = src[k] ^ 0x80
+            k += 1
+        src = ptr8(uint(src) + uint(terms))
+        row += 1
+
+
+@micropython.viper
+def row_sums(sums: ptr32, src: ptr8, rows: int, terms: int, step: int, stride: int):
+    """sums[r] = sum over k < terms of int8 src[r * stride + k * step], plus RAISED."""
+    row = 0
+    while row < rows:
+        at = row * stride
+        total = 1 << 15
+        total = total << 15
+        k = 0
+        while k < terms:
+            total += ((src[at] ^ 0x80) - 0x80)
+            at += step
+            k += 1
+        sums[row] = total
+        row += 1
+
+
+@micropython.viper
+def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, shape: ptr32):
+    """Gather what a row of `pixels` outputs sees of the staged map `src`, from byte `start`.
+
+    shape: runs, bytes of a run, bytes between runs, bytes between pixels, words of an output (even), LANES, LANE_BITS.
+    dst: for each LANES pixels, one word a byte, pixel 1's byte LANE_BITS above pixel 0's; sums: for each pixel.
+    """
+    runs = shape[0]
+    length = shape[1]
+    hop = shape[2]
+    step = shape[3]
+    words = shape[4]
+    lanes = shape[5]
+    bits = shape[6]
+    mask = (1 << bits) - 1
+    if bits == 0:
+        mask = 0 - 1
+    pixel = 0
+    while pixel < pixels:
+        a = ptr8(uint(src) + uint(start))
+        b = a
+        if pixel + 1 < pixels:
+            b = ptr8(uint(a) + uint(step * (lanes - 1)))
+        total = 0
+        done = 0
+        run = 0
+        while run < runs:
+            i = 0
+            while i < length:
+                word = (b[i] << bits) | a[i]
+                dst[i] = word
+                total += word
+                i += 1
+            dst = ptr32(uint(dst) + uint(length << 2))
+            a = ptr8(uint(a) + uint(hop))
+            b = ptr8(uint(b) + uint(hop))
+            run += 1
+        if runs * length < words:
+            dst[0] = 0
+            dst = ptr32(uint(dst) + 4)
+        sums[pixel] = total & mask
+        if lanes == 2:
+            sums[pixel + 1] = total >> bits
+        start += step * lanes
+        pixel += lanes
+
+
+@micropython.viper
+def multiply(v: int, w: ptr8, x: ptr32, acc: ptr32, weights: ptr8, packed: ptr32, groups: int, blocks: int, shape: ptr32):
+    """acc[pixel][channel] = sum of packed * weights over `words` terms, for `groups` of LANES pixels, 8 channels a block.
+
+    `v`, `w`, `x` are scratch (the first two arguments live in registers): pass 0 and any buffers. `shape` as in `pack`.
+    """
+    words = shape[4]
+    lanes = shape[5]
+    bits = shape[6]
+    mask = (1 << bits) - 1
+    if bits == 0:
+        mask = 0 - 1
+    width = blocks * 8
+    block = 0
+    while block < blocks:
+        group = 0
+        while group < groups:
+            w = ptr8(uint(weights) + uint(block * 8 * words))
+            x = ptr32(uint(packed) + uint(group * words * 4))
+            out = ptr32(uint(acc) + uint((group * lanes * width + block * 8) * 4))
+            high = ptr32(uint(out) + uint(width * 4))
+            left = words
+            more = 0
+            while left:
+                n = left
+                if n > TERMS:
+                    n = TERMS
+                left -= n
+                a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0
+                while n:
+                    v = x[0]
+                    a0 = w[0] * v + a0
+                    a1 = w[1] * v + a1
+                    a2 = w[2] * v + a2
+                    a3 = w[3] * v + a3
+                    a4 = w[4] * v + a4
+                    a5 = w[5] * v + a5
+                    a6 = w[6] * v + a6
+                    a7 = w[7] * v + a7
+                    v = x[1]
+                    a0 = w[8] * v + a0
+                    a1 = w[9] * v + a1
+                    a2 = w[10] * v + a2
+                    a3 = w[11] * v + a3
+                    a4 = w[12] * v + a4
+                    a5 = w[13] * v + a5
+                    a6 = w[14] * v + a6
+                    a7 = w[15] * v + a7
+                    w = ptr8(uint(w) + 16)
+                    x = ptr32(uint(x) + 8)
+                    n -= 2
+                out[0] = out[0] * more + (a0 & mask)
+                out[1] = out[1] * more + (a1 & mask)
+                out[2] = out[2] * more + (a2 & mask)
+                out[3] = out[3] * more + (a3 & mask)
+                out[4] = out[4] * more + (a4 & mask)
+                out[5] = out[5] * more + (a5 & mask)
+                out[6] = out[6] * more + (a6 & mask)
+                out[7] = out[7] * more + (a7 & mask)
+                if lanes == 2:
+                    high[0] = high[0] * more + (a0 >> bits)
+                    high[1] = high[1] * more + (a1 >> bits)
+                    high[2] = high[2] * more + (a2 >> bits)
+                    high[3] = high[3] * more + (a3 >> bits)
+                    high[4] = high[4] * more + (a4 >> bits)
+                    high[5] = high[5] * more + (a5 >> bits)
+                    high[6] = high[6] * more + (a6 >> bits)
+                    high[7] = high[7] * more + (a7 >> bits)
+                more = 1
+            group += 1
+        block += 1
+
+
+@micropython.viper
+def depthwise(x: ptr8, acc: ptr32, src: ptr8, start: int, weights: ptr8, taps: int, pixels: int, shape: ptr32):
+    """Add `taps` (1..3) neighbouring taps of one kernel row to acc[pixel][channel] of an output row.
+
+    shape: output channels, channel multiplier, bytes between taps, bytes between output pixels. `x` is scratch.
+    `src` is the staged map, `start` the first byte seen; `weights` the int8 taps, one row of channels after another.
+    """
+    channels = shape[0]
+    multiplier = shape[1]
+    tap1 = shape[2]
+    step = shape[3]
+    tap2 = tap1 * 2
+    channel = 0
+    while channel < channels:
+        w0 = (weights[channel] ^ 0x80) - 0x80
+        w1 = w2 = 0
+        if taps > 1:
+            w1 = (weights[channels + channel] ^ 0x80) - 0x80
+        else:
+            tap1 = 0
+        if taps > 2:
+            w2 = (weights[channels * 2 + channel] ^ 0x80) - 0x80
+        else:
+            tap2 = 0
+        x = ptr8(uint(src) + uint(start + channel // multiplier))
+        at = channel
+        n = pixels
+        while n:
+            acc[at] = x[0] * w0 + x[tap1] * w1 + x[tap2] * w2 + acc[at]
+            x = ptr8(uint(x) + uint(step))
+            at += channels
+            n -= 1
+        channel += 1
+
+
+@micropython.viper
+def fill(dst: ptr32, n: int, high: int):
+    """dst[0:n] = high << 16."""
+    high = high << 16
+    while n:
+        n -= 1
+        dst[n] = high
+
+
+@micropython.viper
+def add(acc: ptr32, a: ptr8, b: ptr8, table: ptr32, start: int, n: int):
+    """acc[i] = table[a[start + i]] + table[256 + b[start + i]]: both sides already in the common scale."""
+    a = ptr8(uint(a) + uint(start))
+    b = ptr8(uint(b) + uint(start))
+    i = 0
+    while i < n:
+        acc[i] = table[256 + b[i]] + table[a[i]]
+        i += 1
+
+
+@micropython.viper
+def requantise(n: int, t: ptr32, acc: ptr32, out: ptr8, start: int, pixels: int, channels: int, width: int, sums: ptr32,
+               limits: ptr32, table: ptr32, step: int):
+    """Bring accumulator rows to int8, as TFLite's MultiplyByQuantizedMultiplier (two roundings) and clamp do.
+
+    For each pixel and channel n = acc[pixel * width + channel] + table bias - 128 * sums[pixel], |n| < 2**30, then
+    out[start + pixel * channels + channel]. Table, COLUMNS words a channel (`step` bytes on; 0: one row for all): bias + 2**31,
+    multiplier (Q31), right shift e (0..30), 2**e / 2, left shift. limits: zero + 128, low + 128, high + 128 of the output, and
+    1 when a negative n always gives `low`. `n` and `t` are scratch in registers.
+    """
+    zero = limits[0] - 0x80
+    low = limits[1] - 0x80
+    high = limits[2] - 0x80
+    floor = limits[3]
+    out = ptr8(uint(out) + uint(start))
+    while pixels:
+        base = 1 << 15
+        base = (base << 16) + (sums[0] << 7)
+        t = table
+        i = 0
+        while i < channels:
+            n = acc[i] + t[0] - base
+            negative = 0
+            if n < 0:
+                n = 0 - n
+                negative = 1
+            if negative & floor:
+                out[i] = low
+            else:
+                n = n << t[4]
+                m = t[1]
+                n0 = n & 0x7FFF
+                n1 = n >> 15
+                m0 = m & 0xFFFF
+                m1 = m >> 16
+                v = n1 * m0 + ((n0 * m0 - negative) >> 15) + 0x8000
+                n = n1 * m1 + ((n0 * m1 + (v >> 1)) >> 15)
+                n = (n + t[3]) >> t[2]
+                if negative:
+                    n = 0 - n
+                n = zero + n
+                if n < low:
+                    n = low
+                elif n > high:
+                    n = high
+                out[i] = n
+            t = ptr32(uint(t) + uint(step))
+            i += 1
+        acc = ptr32(uint(acc) + uint(width * 4))
+        out = ptr8(uint(out) + uint(channels))
+        sums = ptr32(uint(sums) + 4)
+        pixels -= 1

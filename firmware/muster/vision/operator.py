@@ -1,0 +1,117 @@
+"""What all operators share: checks of their tensors, output limits and requantisation tables."""
+
+from array import array
+
+from .flatbuffer import ModelError, Table
+from .kernels_viper import COLUMNS
+from .scales import FLOAT_BITS, multiplier, product, quotient, to_int
+
+ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
+ACC_LIMIT = 1 << 30  # accumulators stay below it: what `requantise` can take
+
+
+class Operator:
+    """One step of a network. `scratch` bytes of the arena are its own while it runs."""
+
+    inputs = ()
+    output = None
+    scratch = 0
+
+    def bind(self, inputs: "list[memoryview]", output: memoryview, scratch: memoryview):
+        """Hand over the memory of the activations and of the scratch, before the first run."""
+        raise NotImplementedError
+
+    def run(self):
+        raise NotImplementedError
+
+
+def require(condition: bool, reason: str):
+    if not condition:
+        raise ModelError(reason)
+
+
+def activation_tensor(inputs: list, index: int):
+    """Input `index`, which must be a computed int8 tensor with one scale."""
+    require(index < len(inputs) and inputs[index] is not None, "input {} is missing".format(index))
+    tensor = inputs[index]
+    require(tensor.type == "int8", "'{}' is not int8".format(tensor.name))
+    require(tensor.at == 0, "'{}' is a constant".format(tensor.name))
+    require(tensor.scales == 1, "'{}' has {} scales, not 1".format(tensor.name, tensor.scales))
+    return tensor
+
+
+def constant_tensor(inputs: list, index: int, kind: str):
+    """Input `index`, which must be a constant of type `kind`."""
+    require(index < len(inputs) and inputs[index] is not None, "input {} is missing".format(index))
+    tensor = inputs[index]
+    require(tensor.type == kind, "'{}' is not {}".format(tensor.name, kind))
+    require(tensor.at != 0, "'{}' is not a constant".format(tensor.name))
+    return tensor
+
+
+def options_of(table: "Table | None") -> Table:
+    if table is None:
+        raise ModelError("its options are missing")
+    return table
+
+
+def output_limits(tensor, activation: int) -> array:
+    """[zero, low, high] of an int8 output after its fused activation, each + 128, then 1 if low is the zero point or
+    above (so that every negative accumulator gives `low`)."""
+    require(activation in ACTIVATIONS, "fused activation {} is not supported".format(activation))
+    low, high, zero = -128, 127, tensor.zero
+    scale = tensor.scale()
+    if activation in (1, 3):
+        low = max(low, zero)
+    if activation == 2:
+        one = to_int(quotient((1, 0), scale, FLOAT_BITS), 1000)
+        low, high = max(low, zero - one), min(high, zero + one)
+    if activation == 3:
+        high = min(high, zero + to_int(quotient((6, 0), scale, FLOAT_BITS), 1000))
+    return array("I", [zero + 128, low + 128, high + 128, 1 if low >= zero else 0])
+
+
+def new_table(channels: int) -> array:
+    """An empty requantisation table (see kernels_viper.requantise)."""
+    return array("I", bytes(COLUMNS * 4 * channels))
+
+
+def set_row(table: array, row: int, bias: int, largest: int, real: "tuple[int, int]"):
+    """Fill one row: `bias` is added first, the sum never exceeds `largest` in magnitude, `real` is the multiplier."""
+    q, shift = multiplier(real)
+    left, right = max(shift, 0), max(-shift, 0)
+    require(largest << left < ACC_LIMIT, "an accumulator could overflow")
+    if right > 30:
+        q, right = 0, 0
+    at = row * COLUMNS
+    table[at] = bias + (1 << 31)
+    table[at + 1] = q
+    table[at + 2] = right
+    table[at + 3] = (1 << right) >> 1
+    table[at + 4] = left
+
+
+def convolution_scale(x, weights, output, channel: int) -> "tuple[int, int]":
+    return quotient(product(x.scale(), weights.scale(channel)), output.scale())
+
+
+def padding(kind: int, size: int, kernel: int, stride: int, out: int) -> int:
+    """Elements before the first along one axis. ModelError unless `out` is the right output size."""
+    require(kind in (0, 1), "padding {} is not supported".format(kind))
+    require(1 <= stride <= 64 and 1 <= kernel, "stride {} or kernel {} is out of range".format(stride, kernel))
+    expected = -(-size // stride) if kind == 0 else (size - kernel) // stride + 1
+    require(out == expected and out > 0, "the output has {} rows or columns, not {}".format(out, expected))
+    return max((out - 1) * stride + kernel - size, 0) // 2 if kind == 0 else 0
+
+
+def carve(scratch: memoryview, *sizes: int) -> "list[memoryview]":
+    """Consecutive 16-byte aligned parts of the scratch."""
+    parts, at = [], 0
+    for size in sizes:
+        parts.append(scratch[at : at + size])
+        at += aligned(size)
+    return parts
+
+
+def aligned(size: int) -> int:
+    return (size + 15) // 16 * 16

@@ -1,0 +1,87 @@
+"""Quantisation multipliers from float32 scales in integer arithmetic: what TFLite computes in double, on any chip.
+
+A positive real number is (m, x) = m * 2**x with an integer m.
+"""
+
+from .flatbuffer import ModelError
+
+DOUBLE_BITS = 53
+FLOAT_BITS = 24
+
+
+def from_float32(bits: int) -> "tuple[int, int]":
+    """The number a float32 with these bits stands for. ModelError unless it is finite and positive."""
+    exponent = bits >> 23
+    fraction = bits & 0x7FFFFF
+    if exponent >= 255 or bits == 0:
+        raise ModelError("a quantisation scale is not positive and finite")
+    return (fraction, -149) if exponent == 0 else (fraction | 0x800000, exponent - 150)
+
+
+def rounded(number: "tuple[int, int]", bits: int) -> "tuple[int, int]":
+    """The nearest number of `bits` significant bits, ties to even."""
+    m, x = number
+    extra = _bit_length(m) - bits
+    if extra <= 0:
+        return m, x
+    half = 1 << (extra - 1)
+    q, rest = m >> extra, m & ((1 << extra) - 1)
+    if rest > half or (rest == half and q & 1):
+        q += 1
+    return q, x + extra
+
+
+def product(a: "tuple[int, int]", b: "tuple[int, int]") -> "tuple[int, int]":
+    """Exact; two float32 also fit a double exactly."""
+    return a[0] * b[0], a[1] + b[1]
+
+
+def quotient(a: "tuple[int, int]", b: "tuple[int, int]", bits: int = DOUBLE_BITS) -> "tuple[int, int]":
+    """a / b rounded to `bits` bits, ties to even, as the floating-point division of that width."""
+    shift = max(0, bits + 2 + _bit_length(b[0]) - _bit_length(a[0]))
+    q, rest = divmod(a[0] << shift, b[0])
+    # The extra low bit keeps a tie from looking exact.
+    return rounded((q << 1 | (1 if rest else 0), a[1] - b[1] - shift - 1), bits)
+
+
+def multiplier(number: "tuple[int, int]") -> "tuple[int, int]":
+    """(Q31 multiplier, shift) as TFLite's QuantizeMultiplier: number = multiplier * 2**(shift - 31). ModelError above 2**15."""
+    m, x = number
+    length = _bit_length(m)
+    shift = length + x
+    q = m << (31 - length) if length <= 31 else ((m >> (length - 32)) + 1) >> 1
+    if q == 1 << 31:
+        q >>= 1
+        shift += 1
+    if shift < -31:
+        return 0, 0
+    if shift > 15:
+        raise ModelError("a quantisation multiplier is too large")
+    return q, shift
+
+
+def to_int(number: "tuple[int, int]", limit: int) -> int:
+    """The nearest integer, halves up, at most `limit`."""
+    m, x = number
+    if _bit_length(m) + x > 31:
+        return limit
+    if x >= 0:
+        return min(m << x, limit)
+    return min(((m >> (-x - 1)) + 1) >> 1, limit)
+
+
+def rescale(value: int, q: int, shift: int) -> int:
+    """value * q * 2**(shift - 31), rounded twice, as TFLite's MultiplyByQuantizedMultiplier."""
+    right = -shift if shift < 0 else 0
+    value <<= shift if shift > 0 else 0
+    # Halves go up in the first rounding, away from zero in the second.
+    value = (value * q + (1 << 30)) >> 31
+    if right == 0:
+        return value
+    half = 1 << (right - 1)
+    return -((half - value) >> right) if value < 0 else (value + half) >> right
+
+
+def _bit_length(n: int) -> int:
+    """MicroPython's ints have no bit_length."""
+    return len(bin(n)) - 2 if n else 0

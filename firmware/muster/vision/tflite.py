@@ -1,0 +1,278 @@
+"""Reads a .tflite file as it is, plans an arena for its tensors and runs it: int8 networks, schema version 3."""
+
+import os
+
+from .convolution import Convolution, Depthwise, FullyConnected
+from .elementwise import Add, Pad, Reshape
+from .flatbuffer import ModelError, Reader, Table
+from .scales import from_float32
+
+__all__ = ("Model", "ModelError", "load")
+
+MAX_FILE = 6 << 20
+MAX_ARENA = 4 << 20
+MAX_TENSORS = 1024
+MAX_OPERATORS = 512
+MAX_DIMENSION = 8192
+MAX_WORK = 1 << 30  # multiplications of one run
+ALIGNMENT = 16  # what the chip's vector loads need
+
+OPERATORS = {  # builtin code: name, highest version, class
+    0: ("ADD", 2, Add),
+    3: ("CONV_2D", 3, Convolution),
+    4: ("DEPTHWISE_CONV_2D", 3, Depthwise),
+    9: ("FULLY_CONNECTED", 5, FullyConnected),
+    22: ("RESHAPE", 1, Reshape),
+    34: ("PAD", 2, Pad),
+}
+TYPES = {2: ("int32", 4), 9: ("int8", 1)}
+
+
+class Tensor:
+    """A tensor of the file: real = scale * (value - zero). `at` is its data's position in the file, 0 if it is computed."""
+
+    def __init__(self, reader: Reader, table: Table, buffers: "list[Table]"):
+        self.reader = reader
+        self.name = table.text(3)
+        self.shape = table.ints(0, 4)
+        self.type, width = TYPES.get(table.i8(1), ("unsupported", 1))
+        self.elements = 1
+        for n in self.shape:
+            if not 0 < n <= MAX_DIMENSION:
+                raise ModelError("tensor '{}': dimension {} is outside 1..{}".format(self.name, n, MAX_DIMENSION))
+            self.elements *= n
+        if self.elements > MAX_FILE:
+            raise ModelError("tensor '{}': {} elements are too many".format(self.name, self.elements))
+        self.size = self.elements * width
+        self._read_quantisation(table.table(4))
+        self.at = self._constant(table.u32(2), buffers)
+        self.offset = -1  # in the arena
+        self.last = -1  # the last operator that needs it
+
+    def _read_quantisation(self, table: "Table | None"):
+        self.scales_at, self.scales, self.zero, self.axis = 0, 0, 0, 0
+        if table is None:
+            return
+        self.scales_at, self.scales = table.vector(2, 4, MAX_DIMENSION)
+        zeros_at, zeros = table.vector(3, 8, MAX_DIMENSION)
+        self.axis = table.i32(6)
+        self.zero = self.reader.i64(zeros_at) if zeros else 0
+        for i in range(zeros):
+            if self.reader.i64(zeros_at + 8 * i) != self.zero:
+                raise ModelError("tensor '{}': zero points differ".format(self.name))
+        if not -128 <= self.zero <= 127:
+            raise ModelError("tensor '{}': zero point {} is outside int8".format(self.name, self.zero))
+
+    def _constant(self, number: int, buffers: "list[Table]") -> int:
+        if number >= len(buffers):
+            raise ModelError("tensor '{}': there is no buffer {}".format(self.name, number))
+        if buffers[number].has(1):
+            raise ModelError("tensor '{}': data outside the flatbuffer are not supported".format(self.name))
+        at, count = buffers[number].vector(0, 1, MAX_FILE)
+        if count and count != self.size:
+            raise ModelError("tensor '{}': {} bytes of data, {} expected".format(self.name, count, self.size))
+        return at if count else 0
+
+    def scale(self, index: int = 0) -> "tuple[int, int]":
+        """Scale of one channel, or the tensor's only one, as an exact number (see scales.py)."""
+        if self.scales == 0:
+            raise ModelError("tensor '{}' is not quantised".format(self.name))
+        return from_float32(self.reader.u32(self.scales_at + 4 * (index if self.scales > 1 else 0)))
+
+
+class Graph:
+    """What an operator may ask of the model while it is built."""
+
+    def __init__(self, data: bytearray):
+        reader = Reader(data)
+        if data[4:8] != b"TFL3":
+            raise ModelError("not a .tflite file: the identifier TFL3 is missing")
+        root = reader.table(0)
+        if root.u32(0) != 3:
+            raise ModelError("schema version {} is not supported, 3 is".format(root.u32(0)))
+        graphs = root.tables(2, 16)
+        if len(graphs) != 1:
+            raise ModelError("{} subgraphs, 1 is supported".format(len(graphs)))
+        buffers = root.tables(4, MAX_TENSORS)
+        self.data = data
+        self.reader = reader
+        self.tensors = [Tensor(reader, table, buffers) for table in graphs[0].tables(0, MAX_TENSORS)]
+        self.inputs = self._listed(graphs[0].ints(1, 16), "input")
+        self.outputs = self._listed(graphs[0].ints(2, 16), "output")
+        self.work = 0
+        self._claims = []
+        codes = root.tables(1, 256)
+        self.operators = [self._operator(table, codes) for table in graphs[0].tables(3, MAX_OPERATORS)]
+
+    def _listed(self, numbers: "tuple[int, ...]", kind: str) -> list:
+        tensors = [self._tensor(number, "the model's " + kind) for number in numbers]
+        for tensor in tensors:
+            if tensor.type != "int8" or tensor.at:
+                raise ModelError("{} '{}' is not an int8 activation".format(kind, tensor.name))
+        return tensors
+
+    def _tensor(self, number: int, user: str) -> Tensor:
+        if not 0 <= number < len(self.tensors):
+            raise ModelError("{}: there is no tensor {}".format(user, number))
+        return self.tensors[number]
+
+    def _operator(self, table: Table, codes: "list[Table]"):
+        number = table.u32(0)
+        if number >= len(codes):
+            raise ModelError("there is no operator code {}".format(number))
+        code, version = max(codes[number].i8(0), codes[number].i32(3)), codes[number].i32(2, 1)
+        name, highest, kind = OPERATORS.get(code, ("operator {}".format(code), 0, None))
+        outputs = [self._tensor(i, name) for i in table.ints(2, 4)]
+        if len(outputs) != 1:
+            raise ModelError("{}: {} outputs, 1 is supported".format(name, len(outputs)))
+        title = "{} '{}'".format(name, outputs[0].name)
+        if kind is None:
+            raise ModelError("{} is not supported".format(title))
+        if not 1 <= version <= highest:
+            raise ModelError("{}: version {} is not supported, 1..{} are".format(title, version, highest))
+        inputs = [self._tensor(i, title) if i != -1 else None for i in table.ints(1, 4)]
+        if outputs[0].at:
+            raise ModelError("{}: the output is a constant".format(title))
+        try:
+            operator = kind(self, inputs, outputs[0], table.table(4))
+        except ModelError as error:
+            raise ModelError("{}: {}".format(title, error))
+        if self.work > MAX_WORK:
+            raise ModelError("{}: more than {} multiplications".format(title, MAX_WORK))
+        operator.inputs = [tensor for tensor in inputs if tensor is not None and not tensor.at]
+        operator.output = outputs[0]
+        return operator
+
+    def add_work(self, multiplications: int):
+        self.work += multiplications
+
+    def claim(self, at: int, size: int):
+        """Reserve weights that an operator lays out anew in place. ModelError when another operator has them."""
+        for start, end in self._claims:
+            if at < end and start < at + size:
+                raise ModelError("its weights are shared with another operator, which is not supported")
+        self._claims.append((at, at + size))
+
+    def int32(self, tensor: Tensor, index: int) -> int:
+        """An element of a constant int32 tensor."""
+        return self.reader.i32(tensor.at + 4 * index)
+
+
+class Model:
+    """A network ready to run. Write `input(i)`, call `invoke()`, read `output(i)`; an input must be written before each
+    run, since its memory is used again. Drop every reference to free it."""
+
+    def __init__(self, graph: Graph):
+        self._tensors_in, self._tensors_out = graph.inputs, graph.outputs
+        self._operators = graph.operators
+        scratch_at, size = plan(graph)
+        self.arena_bytes = size
+        arena = memoryview(bytearray(size))
+        for operator, at in zip(graph.operators, scratch_at):
+            scratch = arena[at : at + operator.scratch]
+            operator.bind([_view(arena, t) for t in operator.inputs], _view(arena, operator.output), scratch)
+        self._inputs = [_view(arena, t) for t in graph.inputs]
+        self._outputs = [_view(arena, t) for t in graph.outputs]
+
+    def input(self, index: int) -> memoryview:
+        """Bytes of an input, int8 in two's complement."""
+        return self._inputs[index]
+
+    def output(self, index: int) -> memoryview:
+        """Bytes of an output, int8 in two's complement."""
+        return self._outputs[index]
+
+    def input_shape(self, index: int) -> "tuple[int, ...]":
+        return self._tensors_in[index].shape
+
+    def output_shape(self, index: int) -> "tuple[int, ...]":
+        return self._tensors_out[index].shape
+
+    def output_scale(self, index: int) -> "tuple[int, int, int]":
+        """(m, x, zero) of an output: real = m * 2**x * (value - zero)."""
+        tensor = self._tensors_out[index]
+        m, x = tensor.scale()
+        return m, x, tensor.zero
+
+    def invoke(self):
+        for operator in self._operators:
+            operator.run()
+
+
+def _view(arena: memoryview, tensor: Tensor) -> memoryview:
+    return arena[tensor.offset : tensor.offset + tensor.size]
+
+
+def plan(graph: Graph) -> "tuple[list[int], int]":
+    """Give each activation a place in the arena while it is needed; (places of the operators' scratch, arena size).
+
+    Greedy: each takes the lowest gap among those alive with it. ModelError when a tensor is used before it is made,
+    made twice, or the arena would exceed MAX_ARENA.
+    """
+    steps = len(graph.operators)
+    for number, operator in enumerate(graph.operators):
+        for tensor in operator.inputs:
+            tensor.last = number
+    for tensor in graph.outputs:
+        tensor.last = steps
+    alive = []  # (offset, end, last step)
+    size = 0
+    scratch_at = []
+
+    def place(needed: int, last: int) -> int:
+        nonlocal size
+        at = 0
+        for start, end, _ in sorted(alive):
+            if at + needed <= start:
+                break
+            at = max(at, end)
+        end = at + (needed + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+        alive.append((at, end, last))
+        size = max(size, end)
+        if size > MAX_ARENA:
+            raise ModelError("the arena would exceed {} bytes".format(MAX_ARENA))
+        return at
+
+    for tensor in graph.inputs:
+        if tensor.offset >= 0:
+            raise ModelError("tensor '{}' is listed twice".format(tensor.name))
+        tensor.offset = place(tensor.size, tensor.last)
+    for number, operator in enumerate(graph.operators):
+        alive = [entry for entry in alive if entry[2] >= number]
+        for tensor in operator.inputs:
+            if tensor.offset < 0:
+                raise ModelError("tensor '{}' is used before it is made".format(tensor.name))
+        if operator.output.offset >= 0:
+            raise ModelError("tensor '{}' is made twice".format(operator.output.name))
+        operator.output.offset = place(operator.output.size, max(operator.output.last, number))
+        scratch_at.append(place(operator.scratch, number))
+    for tensor in graph.outputs:
+        if tensor.offset < 0:
+            raise ModelError("output '{}' is never made".format(tensor.name))
+    return scratch_at, size
+
+
+def load(source: "str | bytes | bytearray") -> Model:
+    """The model of a .tflite file or of its bytes.
+
+    A bytearray is taken over: weights are laid out anew in it, in place; anything else is read or copied once. Raises
+    ModelError (the message names the file, operator and tensor) and OSError.
+    """
+    if isinstance(source, str):
+        try:
+            return load(_read(source))
+        except ModelError as error:
+            raise ModelError("{}: {}".format(source, error))
+    if len(source) > MAX_FILE:
+        raise ModelError("{} bytes, at most {} are supported".format(len(source), MAX_FILE))
+    return Model(Graph(source if isinstance(source, bytearray) else bytearray(source)))
+
+
+def _read(path: str) -> bytearray:
+    size = os.stat(path)[6]
+    if size > MAX_FILE:
+        raise ModelError("{} bytes, at most {} are supported".format(size, MAX_FILE))
+    data = bytearray(size)
+    with open(path, "rb") as file:
+        file.readinto(data)
+    return data
