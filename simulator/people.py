@@ -18,7 +18,7 @@ from simulator.people_traits import Traits, draw_traits, linear
 
 _ARM_MM = 450.0  # from the lens to the middle of the head at scale 1.0: a watch held up to be looked at
 _LIVE_EXPRESSIONS = 4  # how many expressions a Person keeps ready
-_AMBIENT, _KEY = 0.40, 0.66
+_AMBIENT, _KEY = 0.46, 0.60
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Person:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.traits: Traits = draw_traits(seed)
-        self._skull = head.Skull(self.traits)
+        lumps = hair.noise(np.random.Generator(np.random.PCG64((seed, 5))), head.GRID, 16) * np.float32(1.8)
+        self._skull = head.Skull(self.traits, lumps)
         self._hair = hair.grow(self.traits, self._skull, seed)
         self._skin = paint.paint_skin(self.traits, self._skull, seed)
         self._ears = head.ears(self.traits, self._skull) * (1 - 0.9 * self._hair.cover)
@@ -87,10 +88,9 @@ class Person:
         beard = hair.grow_beard(self.traits, self._skull, face, self.seed)
         flesh = self._skull.radius + head.features(self.traits, self._skull, face) + self._ears
         radius = (flesh + self._hair.height + beard.height).astype(np.float32)
-        sky = head.hollows(radius)
         return _Surface(
             radius=radius,
-            normals=np.dstack((head.normals(radius), sky)),
+            normals=cv2.merge([*cv2.split(head.normals(radius)), head.hollows(radius)]),
             paint=paint.paint_face(self.traits, self._skull, face, self._skin, beard, self._hair),
             landmarks=head.landmarks(self._skull, flesh.astype(np.float32), face),
         )
@@ -157,7 +157,8 @@ def draw(
         image = linear(cv2.resize(background, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255) * tint
 
     def lit(normals: np.ndarray, colour: np.ndarray) -> np.ndarray:
-        return colour * _diffuse(normals.astype(np.float32), towards) * tint
+        facing, upward = normals @ towards, normals[..., 1]
+        return colour * np.stack([_arriving(facing, upward, channel) for channel in range(3)], axis=-1) * tint
 
     around.body(image, person.traits, lit, turn, lens.project)
     _look_at_head(image, surface, turn.astype(np.float32), lens, towards, tint)
@@ -176,12 +177,12 @@ def _light_direction(light: Light) -> np.ndarray:
 _WRAP = np.array((0.32, 0.20, 0.15), np.float32)  # light leaks round edges of skin, red the furthest
 
 
-def _diffuse(normals: np.ndarray, towards: np.ndarray, sky: np.ndarray | float = 1.0, shadow: np.ndarray | float = 1.0) -> np.ndarray:
-    """Light [..., 3] that arrives at camera-space normals [..., 3]: the room's and the lamp's."""
-    facing = (normals @ towards)[..., None]
-    lamp = np.clip((facing + _WRAP) / (1 + _WRAP), 0, 1)
-    room = (0.8 + 0.2 * normals[..., 1]) * sky
-    return _AMBIENT * room[..., None] + _KEY * lamp * (shadow if np.isscalar(shadow) else shadow[..., None])
+def _arriving(
+    facing: np.ndarray, upward: np.ndarray, channel: int, sky: np.ndarray | float = 1.0, shadow: np.ndarray | float = 1.0
+) -> np.ndarray:
+    """One channel of the light at places whose normals have these parts towards the lamp and up: the room's and the lamp's."""
+    lamp = np.clip((facing + _WRAP[channel]) / (1 + _WRAP[channel]), 0, 1)
+    return _AMBIENT * (0.8 + 0.2 * upward) * sky + _KEY * lamp * shadow
 
 
 def _look_at_head(image: np.ndarray, surface: _Surface, turn: np.ndarray, lens: _Lens, towards: np.ndarray, tint: np.ndarray) -> None:
@@ -201,14 +202,16 @@ def _look_at_head(image: np.ndarray, surface: _Surface, turn: np.ndarray, lens: 
     at = _texels(uv, head.GRID)
     form = cv2.remap(surface.normals, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     shadow = cv2.remap(_shadow(surface.radius, turn.T @ towards), *_texels(uv, 128), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    normals = form[..., :3] @ turn.T
-    arriving = _diffuse(normals, towards, form[..., 3], shadow)
-    half = towards + np.array((0, 0, 1), np.float32)
-    sheen = np.clip(normals @ (half / np.linalg.norm(half)), 0, 1)
-    sheen = (sheen**10 * np.float32(0.05) + sheen**40 * np.float32(0.07)) * paints[..., 3] * shadow
-    seen = (paints[..., :3] * arriving + sheen[..., None]) * tint
+    nx, ny, nz, sky = (np.ascontiguousarray(form[..., i]) for i in range(4))
+    lamp, half = turn.T @ towards, turn.T @ (towards + np.array((0, 0, 1), np.float32))
+    facing = nx * lamp[0] + ny * lamp[1] + nz * lamp[2]
+    upward = nx * turn[1, 0] + ny * turn[1, 1] + nz * turn[1, 2]
+    shine = np.clip((nx * half[0] + ny * half[1] + nz * half[2]) / np.linalg.norm(half), 0, 1)
+    shine = (shine**10 * np.float32(0.05) + shine**40 * np.float32(0.07)) * paints[..., 3] * shadow
     window = image[top:bottom, left:right]
-    window += (seen - window) * cover[..., None]
+    for channel in range(3):
+        seen = (paints[..., channel] * _arriving(facing, upward, channel, sky, shadow) + shine) * tint[channel]
+        window[..., channel] += (seen - window[..., channel]) * cover
 
 
 def _map_places(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -263,7 +266,7 @@ def _march(radius: np.ndarray, turn: np.ndarray, lens: _Lens, box: tuple[int, in
             before, off_before = t, off
             t = t + off * stride
         if careful:  # still closing in after so many steps: a grazing hit, not a miss
-            entered |= nearing
+            entered |= nearing & (gap < 1)
         return best, np.where(entered, np.minimum(gap, 0.1), gap)
 
     ray = rays(2)
@@ -278,7 +281,7 @@ def _march(radius: np.ndarray, turn: np.ndarray, lens: _Lens, box: tuple[int, in
     lost = np.nonzero(((gap > 0.15) & (gap < 15)).ravel())[0]  # outlines, and edges the quick steps jumped over
     if len(lost):
         rows = np.resize(lost, (-(-len(lost) // 512), 512))  # OpenCV's remap takes no row of 32767 and more
-        again = follow([part.take(rows) for part in ray], start.take(rows) - 2, 12, careful=True)
+        again = follow([part.take(rows) for part in ray], start.take(rows) - 2, 20, careful=True)
         for whole, part in zip((t, gap), again, strict=True):
             np.put(whole, rows, part)
     x, y, z = (eye[i] + t * ray[i] for i in range(3))

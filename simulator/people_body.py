@@ -39,7 +39,10 @@ def polygon(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _lay(image: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
-    image += (colour - image) * cover[..., None]
+    """Cover the image with colour [h or 1, w or 1, 3] or one of three numbers, channel by channel: numpy's quick way."""
+    colour = np.broadcast_to(np.float32(colour), (*np.broadcast_shapes(np.shape(colour)[:-1], (1, 1)), 3))
+    for channel in range(3):
+        image[..., channel] += (colour[..., channel] - image[..., channel]) * cover
 
 
 def _curve(points: list[tuple[float, float]], depth: float, project: Project) -> np.ndarray:

@@ -100,7 +100,9 @@ def grow_beard(traits: Traits, skull: Skull, face: Face, seed: int) -> Hair:
     lips = np.hypot((x - mx) / (face.mouth_half + 1), (y - my + face.opening / 2) / (8.5 + face.opening / 2))
     bare = _smoothstep(lips, 0.92, 1.12)
     nose_base = face.nose_tip[1] - 9
-    moustache = _smoothstep(nose_base - y + ragged, -2, 2) * (y > my) * _smoothstep(face.mouth_half + 7 - ax + ragged, -3, 3)
+    droop = 0.35 * (my - nose_base) * np.clip(ax / (face.mouth_half + 3), 0, 1.2) ** 2  # thinner to its ends
+    moustache = _smoothstep(nose_base - 2 + droop - y + ragged, -3, 3) * (y > my - 2)
+    moustache *= _smoothstep(face.mouth_half + 4 - ax + ragged, -4, 4)
     below = jaw * bare * (y < my + 26)
     goatee = moustache * bare + bare * (y <= my) * _smoothstep(face.mouth_half + 5 - ax + ragged, -4, 4)
     cover = {
@@ -112,6 +114,7 @@ def grow_beard(traits: Traits, skull: Skull, face: Face, seed: int) -> Hair:
         "full": 0.97 * np.maximum(below, moustache * bare),
     }[style]
     cover = (cover * (skull.points[..., 2] > 5)).astype(np.float32)
+    ahead = np.clip(skull.points[..., 2] * np.float32(1 / 70), 0, 1) ** 2  # no wings of beard at the sides
     thick = {"full": 10.0, "short": 2.5, "goatee": 3.0, "moustache": 2.5}.get(style, 0.0)
     strands = 1 + np.float32(0.3) * (noise(rng, GRID, 90) + noise(rng, GRID, 40))
-    return Hair(cover, cv2.GaussianBlur(cover, (0, 0), 2) * np.float32(thick), np.clip(strands, 0.4, 1.8))
+    return Hair(cover, cv2.GaussianBlur(cover * ahead, (0, 0), 3) * np.float32(thick), np.clip(strands, 0.4, 1.8))

@@ -85,9 +85,12 @@ def _smooth(values: np.ndarray, mm: float) -> np.ndarray:
 
 
 class Skull:
-    """The head without features: half width and front depth for each height, and the radius map they give."""
+    """The head without features: half width and front depth for each height, and the radius map they give.
 
-    def __init__(self, traits: Traits) -> None:
+    lumps [GRID, GRID] mm are added: no head is as smooth as its profiles.
+    """
+
+    def __init__(self, traits: Traits, lumps: np.ndarray) -> None:
         s = traits.shape
         y = _TABLE
         chin = EYE_Y - s["face_length"]
@@ -105,8 +108,9 @@ class Skull:
         down = np.clip((chin + 17 - y) / 17, 0, 1)
         self.half_width = width * (1 - up**2.5) ** 0.45 * (1 - down**2.2) ** 0.5 + np.float32(0.5)
         self.front = depth * (1 - up**2.3) ** 0.5 * (1 - down**3) ** 0.45 + np.float32(0.5)
-        self.radius = self._solve()
+        self.radius = self._solve() + lumps
         self.points = DIRECTIONS * self.radius[..., None]
+        self.x, self.y = np.ascontiguousarray(self.points[..., 0]), np.ascontiguousarray(self.points[..., 1])
 
     def _solve(self) -> np.ndarray:
         """Radius [GRID, GRID] by bisection: the sections are convex enough for one crossing a direction."""
@@ -133,11 +137,22 @@ class Skull:
         return np.column_stack((across * np.sign(xy[:, 0]) * width, xy[:, 1], depth * (1 - across**_ROUND) ** (1 / _ROUND)))
 
 
-def _bump(x: np.ndarray, y: np.ndarray, at: tuple[float, float], spread: tuple[float, float], height: float) -> np.ndarray:
-    """A Gaussian hill, all in mm."""
-    dx = (x - np.float32(at[0])) * np.float32(1 / spread[0])
-    dy = (y - np.float32(at[1])) * np.float32(1 / spread[1])
-    return cv2.exp(-(dx * dx + dy * dy)) * np.float32(height)
+Hill = tuple[tuple[float, float], tuple[float, float], float]  # place, spread, height, mm
+
+
+def _raise(total: np.ndarray, skull: Skull, hills: list[Hill]) -> None:
+    """Add Gaussian hills to the map `total`, each only where it is felt."""
+    span = np.array([(at, spread) for at, spread, _ in hills])
+    corners = [span[:, 0] + span[:, 1] * (2.4 * i, 2.4 * j) for i in (-1, 1) for j in (-1, 1)]
+    texels = np.stack([to_map(skull.at(places), GRID) for places in corners])
+    # skull.at stops short of the sides: the margin reaches round to them.
+    low = np.clip(texels.min(0) - 14, 0, GRID).astype(int)
+    high = np.clip(texels.max(0) + 15, 0, GRID).astype(int)
+    for (at, spread, height), (left, top), (right, bottom) in zip(hills, low, high, strict=True):
+        window = slice(top, bottom), slice(left, right)
+        dx = (skull.x[window] - np.float32(at[0])) * np.float32(1 / spread[0])
+        dy = (skull.y[window] - np.float32(at[1])) * np.float32(1 / spread[1])
+        total[window] += cv2.exp(-(dx * dx + dy * dy)) * np.float32(height)
 
 
 _FRONT = slice(GRID * 14 // 100, GRID * 86 // 100)  # the part of the map that holds the features
@@ -146,15 +161,13 @@ _FRONT = slice(GRID * 14 // 100, GRID * 86 // 100)  # the part of the map that h
 def features(traits: Traits, skull: Skull, face: Face) -> np.ndarray:
     """What eyes, nose, mouth, cheeks and chin add to the skull's radius, mm, [GRID, GRID]."""
     s = traits.shape
-    front = skull.points[_FRONT, _FRONT]
-    x, y = np.ascontiguousarray(front[..., 0]), np.ascontiguousarray(front[..., 1])
-    total = np.zeros(x.shape, np.float32)
+    hills: list[Hill] = []
     age = s["age"]
     chin = face.chin_y
     for side in (-1, 1):
         ex, ey = face.eyes[(side + 1) // 2]
         mx, my = face.mouth[0] + side * face.mouth_half, face.mouth[1]
-        hills = (
+        hills += [
             ((ex, ey + 2), (16, 11), -s["socket_depth"]),
             ((ex - side * 14, ey + 3), (7, 9), -3.0),
             ((ex, ey), (s["eye_width"] * 0.85, 8), 3.2 + 0.35 * s["socket_depth"]),
@@ -166,13 +179,11 @@ def features(traits: Traits, skull: Skull, face: Face) -> np.ndarray:
             ((side * 64, 50), (14, 18), -2.5),
             ((ex, ey - 13), (11, 4.5), 1.8 * s["eye_bags"] * (0.3 + age)),
             ((mx + side * 4, my + face.corner_rise), (6, 6), -1.5 - 1.5 * max(0.0, face.smile)),
-        )
-        for at, spread, height in hills:
-            total += _bump(x, y, at, spread, height)
+        ]
     mx, my = face.mouth
     drop = face.opening
     wide = face.mouth_half
-    middle = (
+    hills += [
         ((0, 72), (40, 24), 0.35 * s["forehead_slope"] + 2),
         ((0, my - 2), (30, 19), s["muzzle"]),
         ((mx, my + 0.6 * s["lip_upper"]), (wide * 0.72, 0.7 * s["lip_upper"] + 1.5), 0.5 * s["lip_forward"] + 0.25 * s["lip_upper"]),
@@ -182,17 +193,16 @@ def features(traits: Traits, skull: Skull, face: Face) -> np.ndarray:
         ((0, chin + 15), (19, 12), s["chin_ball"] + 1),
         ((0, chin + 13), (2.5, 7), -2.5 * max(0.0, s["chin_cleft"])),
         ((0, (face.nose_tip[1] + my) / 2 - 2), (3.0, 6), -1.2),
-    )  # fmt: skip
-    for at, spread, height in middle:
-        total += _bump(x, y, at, spread, height)
-    total += _nose(traits, face, x, y)
-    out = np.zeros((GRID, GRID), np.float32)
-    out[_FRONT, _FRONT] = total * (front[..., 2] > 0)
-    return out
+    ]  # fmt: skip
+    hills += _nose_ends(traits, face)
+    total = np.zeros((GRID, GRID), np.float32)
+    total[_FRONT, _FRONT] = _nose_ridge(traits, face, skull.x[_FRONT, _FRONT], skull.y[_FRONT, _FRONT])
+    _raise(total, skull, hills)
+    return total * (skull.points[..., 2] > 0)
 
 
-def _nose(traits: Traits, face: Face, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The nose's height over the skull, mm: a ridge that widens from bridge to tip, a ball, two wings."""
+def _nose_ridge(traits: Traits, face: Face, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The height over the skull, mm, of the nose's ridge, which widens from bridge to tip."""
     s = traits.shape
     tip_x, tip = face.nose_tip
     top = EYE_Y + 9.0
@@ -204,11 +214,16 @@ def _nose(traits: Traits, face: Face, x: np.ndarray, y: np.ndarray) -> np.ndarra
     height *= 1 - under * under * (3 - 2 * under)
     width = s["nose_bridge_width"] + (s["nose_tip_width"] - s["nose_bridge_width"]) * along**2
     across = (x - tip_x * along) / width
-    ridge = height * cv2.exp(0.35 - (across * across + 0.27) ** 0.8)
-    wing = s["nose_wing"] + 1.5 * max(0.0, face.smile)
-    ball = _bump(x, y, (tip_x, tip + 1), (s["nose_tip_width"] * 0.85, 7.5), s["nose_height"] * 0.2)
-    wings = sum(_bump(x, y, (tip_x + k * (wing - 4.5), tip - 4.5), (5.2, 6.0), 5.5 + 0.12 * s["nose_height"]) for k in (-1, 1))
-    return ridge + ball + wings
+    return height * cv2.exp(0.35 - (across * across + 0.27) ** 0.8)
+
+
+def _nose_ends(traits: Traits, face: Face) -> list[Hill]:
+    """The ball at the nose's tip and its two wings."""
+    s = traits.shape
+    tip_x, tip = face.nose_tip
+    wing = s["nose_wing"] + 1.5 * max(0.0, face.smile) - 4.5
+    ball = ((tip_x, tip + 1), (s["nose_tip_width"] * 0.85, 7.5), s["nose_height"] * 0.2)
+    return [ball, *(((tip_x + k * wing, tip - 4.5), (5.2, 6.0), 5.5 + 0.12 * s["nose_height"]) for k in (-1, 1))]
 
 
 def ears(traits: Traits, skull: Skull) -> np.ndarray:
@@ -231,8 +246,9 @@ def normals(radius: np.ndarray) -> np.ndarray:
     du[:, 0], du[:, -1], dv[0], dv[-1] = du[:, 1], du[:, -2], dv[1], dv[-2]
     ax, ay, az = du[..., 0], du[..., 1], du[..., 2]
     bx, by, bz = dv[..., 0], dv[..., 1], dv[..., 2]
-    normal = np.dstack((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx))
-    return normal / (np.sqrt((normal * normal).sum(2, keepdims=True)) + np.float32(1e-6))
+    nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    inverse = 1 / (np.sqrt(nx * nx + ny * ny + nz * nz) + np.float32(1e-6))
+    return cv2.merge([nx * inverse, ny * inverse, nz * inverse])
 
 
 def hollows(radius: np.ndarray) -> np.ndarray:

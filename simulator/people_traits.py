@@ -7,11 +7,11 @@ import numpy as np
 # name: (low, high). Lengths in mm on an adult head unless the comment says otherwise; drawn uniformly, so that the
 # corners of the range are as common as the middle: two people should rarely look alike.
 SHAPE: dict[str, tuple[float, float]] = {
-    "face_width": (64.0, 81.0),  # half the width at the cheekbones
-    "jaw_width": (0.70, 1.0),  # width at the jaw, as part of face_width
+    "face_width": (61.0, 84.0),  # half the width at the cheekbones
+    "jaw_width": (0.66, 1.03),  # width at the jaw, as part of face_width
     "chin_width": (0.36, 0.66),  # width near the chin, as part of face_width
     "forehead_width": (0.86, 1.02),
-    "face_length": (98.0, 124.0),  # eye line to the underside of the chin
+    "face_length": (95.0, 125.0),  # eye line to the underside of the chin
     "cranium": (103.0, 120.0),  # eye line to the crown
     "chin_forward": (-6.0, 8.0),
     "chin_ball": (0.0, 5.0),
@@ -22,10 +22,10 @@ SHAPE: dict[str, tuple[float, float]] = {
     "forehead_slope": (-8.0, 5.0),
     "brow_ridge": (0.0, 5.0),
     "socket_depth": (1.0, 10.0),
-    "eye_spacing": (26.5, 36.5),  # half the distance between the eyes' centres
-    "eye_width": (11.0, 17.0),  # half the lid opening
-    "eye_height": (3.2, 7.2),  # half the lid opening
-    "eye_slant": (-0.22, 0.34),  # rise of the outer corner over the opening's width
+    "eye_spacing": (25.0, 38.5),  # half the distance between the eyes' centres
+    "eye_width": (11.5, 17.5),  # half the lid opening
+    "eye_height": (3.2, 7.8),  # half the lid opening
+    "eye_slant": (-0.30, 0.42),  # rise of the outer corner over the opening's width
     "eye_round": (0.75, 1.7),  # where the upper lid is highest: exponent of its arch
     "lid_crease": (0.0, 1.0),  # 0 single lid, 1 deep crease
     "lid_crease_height": (2.6, 6.0),
@@ -33,14 +33,14 @@ SHAPE: dict[str, tuple[float, float]] = {
     "iris_size": (5.5, 6.5),
     "lashes": (0.2, 1.0),
     "eye_bags": (0.0, 1.0),
-    "brow_height": (11.5, 24.0),
+    "brow_height": (10.0, 22.0),
     "brow_length": (17.0, 24.0),
     "brow_thick": (1.6, 7.0),
     "brow_arch": (-1.0, 5.5),
-    "brow_tilt": (-5.5, 6.0),
+    "brow_tilt": (-7.0, 8.0),
     "brow_gap": (-3.0, 4.0),
     "brow_dark": (0.25, 1.0),
-    "nose_length": (28.0, 46.0),
+    "nose_length": (26.0, 48.0),
     "nose_height": (13.0, 28.0),
     "nose_bridge": (3.0, 13.0),  # height of the bridge between the eyes
     "nose_bridge_width": (6.0, 12.0),
@@ -50,10 +50,10 @@ SHAPE: dict[str, tuple[float, float]] = {
     "nose_tip_turn": (-4.0, 4.5),  # tip up or down
     "nose_bend": (-2.0, 2.0),
     "nostrils": (0.3, 1.0),
-    "lip_gap": (0.30, 0.50),  # mouth line between nose tip and chin
+    "lip_gap": (0.28, 0.53),  # mouth line between nose tip and chin
     "mouth_width": (17.5, 32.0),  # half
     "lip_upper": (1.8, 9.0),
-    "lip_lower": (3.2, 12.0),
+    "lip_lower": (3.4, 13.0),
     "lip_bow": (0.0, 2.6),
     "lip_forward": (0.0, 7.0),
     "lip_red": (0.0, 1.0),
@@ -66,6 +66,7 @@ SHAPE: dict[str, tuple[float, float]] = {
     "age": (0.0, 1.0),  # 0 about twenty, 1 about seventy-five
     "freckles": (-2.0, 1.0),  # drawn when above 0
     "blush": (0.0, 1.0),
+    "mottle": (0.08, 0.55),  # unevenness of the skin's colour
     "gloss": (0.1, 1.0),
     "asymmetry": (-1.0, 1.0),
 }
@@ -182,8 +183,8 @@ def draw_traits(seed: int) -> Traits:
     bearded = manly > 0.5 and rng.random() < 0.6
     glasses = None
     values = rng.random(5)
-    if rng.random() < 0.25:
-        glasses = (20 + 7 * values[0], 13 + 9 * values[1], 2 + 4 * values[2], 1.2 + 2.2 * values[3], 0.02 + 0.4 * values[4] ** 3)
+    if rng.random() < 0.2:
+        glasses = (20 + 7 * values[0], 13 + 9 * values[1], 2 + 4 * values[2], 0.9 + 1.7 * values[3], 0.02 + 0.4 * values[4] ** 3)
     return Traits(
         shape=shape,
         skin=linear(np.clip(skin, 0.05, 0.98)),
