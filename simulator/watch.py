@@ -52,6 +52,7 @@ class Watch:
         self.display = Display()
         self.screens = Screens(self.display, folder / "screens", lambda: self.world.now_us)
         self.display.finished = self.screens.keep
+        self.lit: Callable[[], None] = lambda: None  # called when the screen lights up
         self.battery = Battery()
         self.network = Network(server, lambda: self.world.now_us)
         self.sentences = sentences
@@ -88,6 +89,16 @@ class Watch:
         self.display.on = self.display.lit = False
         self._outputs.clear()
         self.network.active(False)
+
+    def power_cut(self) -> None:
+        """Cut the power now and restore it."""
+        self.power_off()
+        self.power_on()
+
+    def reset(self) -> None:
+        """Pull the reset pin."""
+        self.power_off()
+        self.power_on(HARD_RESET)
 
     def _boot(self, cause: int) -> None:
         self.power_off()
@@ -176,8 +187,10 @@ class Watch:
         elif kind in (p.PIN, p.PWM):
             self._outputs[unit] = flags
             if unit == self.wiring.display_backlight:
-                self.display.lit = flags == self.wiring.backlight_on
+                was_lit, self.display.lit = self.display.lit, flags == self.wiring.backlight_on
                 self.screens.keep()
+                if self.display.lit and not was_lit:
+                    self.lit()
         elif kind == p.CONSOLE_TX:
             self.console_output += payload
 

@@ -1,0 +1,118 @@
+"""Lives through a scenario: provisions a watch and a receiver, and runs the watch on the VM in the scenario's world."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator.devices.gnss import Gnss
+from simulator.provision import Provision, provision
+from simulator.receiver.clock import SharedClock
+from simulator.scenario import Scenario
+from simulator.watch import Watch
+from simulator.wearer import Wearer
+
+ROOT = Path(__file__).resolve().parent.parent
+STEP_S = 900  # virtual time between two lines of progress
+SETTINGS = {"waking": [420, 1320], "prompts_per_day": 5, "spacing_s": 3600, "answer_s": 900, "reminder_s": 300,
+            "tries": 3, "upload_s": 3600, "receiver_port": 8443, "wifi": [{"ssid": "home", "key": "simulated"}]}
+NETWORKS = ("embedder.tflite", "finder.tflite", "networks.json")
+
+
+class ReceiverError(Exception):
+    """The receiver's process did not start."""
+
+
+class Receiver:
+    """The receiver as a process of its own on loopback; its clock is the scenario's."""
+
+    def __init__(self, state: Path, unix_ms: int):
+        self.clock = SharedClock(state / "clock", unix_ms)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "simulator.receiver", "serve", state, "--port", "0", "--clock", state / "clock"],
+            stdout=subprocess.PIPE, stderr=(state / "receiver.log").open("w"), text=True, cwd=ROOT)
+        assert self._process.stdout
+        line = self._process.stdout.readline().split()
+        if line[:1] != ["port"]:
+            raise ReceiverError((state / "receiver.log").read_text().strip())
+        self.address = ("127.0.0.1", int(line[1]))
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=10)
+
+
+@dataclass
+class Day:
+    """A day that was lived: the watch with all its devices, what was provisioned, and how long it took."""
+
+    scenario: Scenario
+    folder: Path
+    watch: Watch
+    gnss: Gnss
+    provision: Provision
+    wall_s: float
+
+
+def firmware_files() -> dict[str, bytes]:
+    """What is flashed: path on the watch to content."""
+    source = ROOT / "firmware"
+    files = {str(path.relative_to(source)): path.read_bytes() for path in sorted(source.rglob("*.py"))}
+    return files | {f"models/{name}": (ROOT / "models" / name).read_bytes() for name in NETWORKS}
+
+
+def live(scenario: Scenario, folder: Path, progress: Callable[[float], None] = lambda virtual_s: None,
+         bits: int = 64) -> Day:
+    """Live through the scenario below `folder`, which is emptied first (flash images made before are kept)."""
+    started = time.perf_counter()
+    for part in ("watch", "provision"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = SETTINGS | {"board": scenario.board, "zone": scenario.zone} | scenario.settings
+    made = provision(folder / "provision", scenario.seed, settings=settings, now_s=scenario.start_unix_s)
+    gnss = Gnss.of(scenario)
+    receiver = Receiver(made.state, scenario.start_unix_s * 1000)
+    watch = None
+    try:
+        watch = Watch(firmware_files() | made.bundle.files, folder / "watch", start_unix_s=scenario.start_unix_s,
+                      seed=scenario.seed, bits=bits, sentences=gnss.sentences, server=receiver.address,
+                      nvs={"muster": {name: data.hex() for name, data in made.bundle.nvs.items()}})
+        clock, world = receiver.clock, watch.world
+        watch.network_used = lambda: clock.set(world.unix_ms)
+        Wearer(watch, scenario)
+        _plan(watch, scenario)
+        end_s = scenario.hours * 3600
+        while world.now_us < end_s * 1e6:
+            watch.run(until_s=min(end_s, world.now_us // 1_000_000 // STEP_S * STEP_S + STEP_S))
+            progress(world.now_us / 1e6)
+    finally:
+        if watch:
+            watch.close()
+        receiver.close()
+    return Day(scenario, folder, watch, gnss, made, time.perf_counter() - started)
+
+
+def _plan(watch: Watch, scenario: Scenario) -> None:
+    """Put what the scenario does to the watch into its world."""
+    world = watch.world
+    for period in scenario.network:
+        if period.kind == "down":
+            world.at(round(period.start_s * 1e6), lambda: setattr(watch.network, "up", False))
+            world.at(round(period.end_s * 1e6), lambda: setattr(watch.network, "up", True))
+        else:
+            world.at(round(period.start_s * 1e6), lambda: watch.set_hang(True))
+            world.at(round(period.end_s * 1e6), lambda: watch.set_hang(False))
+    deeds: dict[str, Callable[[str], None]] = {
+        "enrol": lambda text: watch.type(b"enrol\r"),
+        "console": lambda text: watch.type(text.encode() + b"\r"),
+        "reset": lambda text: watch.reset(),
+        "power-cut": lambda text: watch.power_cut(),
+        "press": lambda text: watch.press(),
+    }
+    for action in scenario.actions:
+        world.at(round(action.at_s * 1e6), lambda action=action: deeds[action.do](action.text))

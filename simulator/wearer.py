@@ -1,0 +1,53 @@
+"""The person who wears the watch: looks when it lights up, and answers, lets another answer, or does not."""
+
+from __future__ import annotations
+
+from simulator.devices.camera import Scene
+from simulator.people import Expression, Light, Pose
+from simulator.scenario import Answer, Scenario
+from simulator.watch import Watch
+
+LOOK_US = 400_000  # from the light to having read the screen
+SHOWN_US = 25_000_000  # how long the face stays in front of the lens
+ENROL = Answer("wearer", after_s=4)
+_PROMPT, _ENROL = (64, 150, 255), (255, 176, 32)  # the ring's colour on the screen
+
+
+class Wearer:
+    """Follows the scenario's answers, one a prompt; a prompt that is ignored stays ignored."""
+
+    def __init__(self, watch: Watch, scenario: Scenario):
+        self._watch, self._scenario = watch, scenario
+        self._answers = list(scenario.answers)
+        self._busy_until_us = 0
+        watch.lit = self._lit
+
+    def _lit(self) -> None:
+        if self._watch.world.now_us >= self._busy_until_us:
+            self._busy_until_us = self._watch.world.now_us + LOOK_US
+            self._watch.world.after(LOOK_US, self._look)
+
+    def _look(self) -> None:
+        """Read the screen: its ring says what it asks."""
+        ring = self._watch.display.rgb()[4, 120].astype(int)
+        if abs(ring - _ENROL).sum() < 40:
+            self._answer(ENROL)
+        elif abs(ring - _PROMPT).sum() < 40 and self._answers:
+            self._answer(self._answers.pop(0))
+
+    def _answer(self, answer: Answer) -> None:
+        world = self._watch.world
+        if answer.who == "ignore":
+            self._busy_until_us = world.now_us + 1_800_000_000
+            return
+        self._busy_until_us = world.now_us + round(answer.after_s * 1e6) + SHOWN_US
+        world.after(round(answer.after_s * 1e6), lambda: self._press(answer))
+
+    def _press(self, answer: Answer) -> None:
+        faces = {"wearer": self._scenario.wearer, "stranger": self._scenario.stranger, "nobody": None}
+        face = faces[answer.who]
+        self._watch.camera.show(None if face is None else Scene(
+            face, pose=Pose(answer.yaw, answer.pitch, answer.roll), light=Light(level=answer.light),
+            distance=answer.distance, expression=Expression(smile=answer.smile)))
+        self._watch.press()
+        self._watch.world.after(SHOWN_US, lambda: self._watch.camera.show(None))
