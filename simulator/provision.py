@@ -1,0 +1,265 @@
+"""Provisioning: keys and certificates of a receiver and its watches, each watch registered with the receiver.
+
+A folder is laid out so:
+    authority/            the CA's key and certificate
+    receiver/             the receiver's state folder (simulator/receiver/state.py)
+    devices/UEID/nvs/     what goes into the watch's NVS, a file a key
+    devices/UEID/files/   what goes onto the watch's file system
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from simulator.receiver import state as receiver_state
+from simulator.receiver.segment import key_id
+from simulator.receiver.state import State, public_point, write_private_key, write_secret
+from simulator.receiver.store import Store, StoreError
+
+HOST = "receiver.muster.test"
+# Spans simulated dates and real ones; X.509 writes years up to 2049 in two digits, which every TLS library reads.
+VALID_FROM, VALID_TO = datetime(2020, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
+_MAX_DEVICES = 10_000
+_OWN_SETTINGS = {"ueid", "receiver_signing_key", "receiver_encryption_key"}
+_HOST = re.compile(r"(?=.{1,64}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+class ProvisionError(ValueError):
+    """The folder or a value cannot be used; one line."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What one watch is given."""
+
+    ueid: bytes  # 0x01 and 16 bytes
+    wearer: str  # pseudonym, 32 hex digits
+    nvs: dict[str, bytes]  # sign_key (32-byte scalar), prompt_secret (32), client_key (DER)
+    files: dict[str, bytes]  # ca.der, client.der, settings.json
+
+
+@dataclass(frozen=True)
+class Provision:
+    """What a folder holds: the receiver's state and the bundles, in the order the watches were made."""
+
+    state: Path
+    bundles: list[Bundle]
+
+    @property
+    def bundle(self) -> Bundle:
+        """The first watch's."""
+        return self.bundles[0]
+
+
+def provision(folder: str | Path, seed: int | None = None, devices: int = 1, host: str = HOST,
+              settings: dict[str, Any] | None = None, now_s: int = 0) -> Provision:
+    """Makes a receiver and `devices` watches in a new or empty `folder`. Raises ProvisionError, StoreError.
+
+    With a `seed` every byte follows from it, which is for simulation only; without one, keys are of os.urandom.
+    `host` is the receiver's name, in its certificate and in each watch's settings.json, which takes the rest from
+    `settings`. `now_s` is the UTC second that registration is noted with.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ProvisionError(f"{folder}: not an empty folder")
+    if not 1 <= devices <= _MAX_DEVICES:
+        raise ProvisionError(f"devices: {devices}, not 1 to {_MAX_DEVICES}")
+    if seed is not None and seed < 0:
+        raise ProvisionError(f"seed: {seed} is negative")
+    settings = {"receiver_host": host} | (settings or {})
+    for name in _OWN_SETTINGS & settings.keys():
+        raise ProvisionError(f"settings: {name}: set by provisioning")
+    names = _names(host)
+    secrets = _Secrets(seed)
+    for part in (folder, folder / "authority", folder / "receiver"):
+        part.mkdir(mode=0o700, parents=True, exist_ok=True)
+    authority = _Authority(secrets)
+    authority.write(folder / "authority")
+    state = _receiver(folder / "receiver", authority, secrets, names)
+    store = Store(state.database)
+    try:
+        bundles = [_device(index, authority, secrets, state, store, settings, now_s) for index in range(devices)]
+    finally:
+        store.close()
+    for bundle in bundles:
+        write_bundle(folder / "devices" / bundle.ueid.hex(), bundle)
+    return Provision(state.folder, bundles)
+
+
+def write_bundle(folder: Path, bundle: Bundle) -> None:
+    """Writes a watch's files below `folder`, each readable by its owner only."""
+    for kind, files in (("nvs", bundle.nvs), ("files", bundle.files)):
+        (folder / kind).mkdir(mode=0o700, parents=True)
+        for name, data in files.items():
+            write_secret(folder / kind / name, data)
+
+
+class _Secrets:
+    """Secrets by name: random ones, or those that follow from a seed by HKDF-Expand (RFC 5869)."""
+
+    def __init__(self, seed: int | None):
+        self._seed = None if seed is None else seed.to_bytes(max(32, (seed.bit_length() + 7) // 8), "big")
+
+    def bytes(self, name: str, count: int) -> bytes:
+        if self._seed is None:
+            return os.urandom(count)
+        return HKDFExpand(hashes.SHA256(), count, f"Muster simulation: {name}".encode()).derive(self._seed)
+
+    def key(self, name: str) -> ec.EllipticCurvePrivateKey:
+        """A P-256 key: 64 bits more than the order has make the remainder's bias nothing (FIPS 186-5, A.2.1)."""
+        return ec.derive_private_key(int.from_bytes(self.bytes(name, 40), "big") % (_ORDER - 1) + 1, ec.SECP256R1())
+
+    def serial(self, name: str) -> int:
+        """A positive number of at most 127 bits."""
+        return int.from_bytes(self.bytes(name + ", serial", 16), "big") >> 1 | 1
+
+
+class _Authority:
+    """A certificate authority of one level."""
+
+    def __init__(self, secrets: _Secrets):
+        self._secrets = secrets
+        self._key = secrets.key("authority")
+        self._name = _name("Muster authority")
+        self.certificate = self._certify("authority", self._name, self._key.public_key(), [
+            (x509.BasicConstraints(ca=True, path_length=0), True), (_usage(signs_certificates=True), True)])
+
+    def issue(self, name: str, common_name: str, public: ec.EllipticCurvePublicKey, purpose: x509.ObjectIdentifier,
+              names: list[x509.GeneralName]) -> x509.Certificate:
+        """A certificate for one purpose, server or client."""
+        extensions: list[tuple[x509.ExtensionType, bool]] = [
+            (x509.BasicConstraints(ca=False, path_length=None), True), (_usage(signs_certificates=False), True),
+            (x509.ExtendedKeyUsage([purpose]), False)]
+        if names:
+            extensions.append((x509.SubjectAlternativeName(names), False))
+        return self._certify(name, _name(common_name), public, extensions)
+
+    def write(self, folder: Path) -> None:
+        """Writes the authority's key and certificate."""
+        write_private_key(folder / "ca.key", self._key)
+        (folder / receiver_state.CA).write_bytes(_pem(self.certificate))
+
+    def _certify(self, name: str, subject: x509.Name, public: ec.EllipticCurvePublicKey,
+                 extensions: list[tuple[x509.ExtensionType, bool]]) -> x509.Certificate:
+        builder = (x509.CertificateBuilder().issuer_name(self._name).subject_name(subject).public_key(public)
+                   .serial_number(self._secrets.serial(name)).not_valid_before(VALID_FROM).not_valid_after(VALID_TO))
+        identifiers = [(x509.SubjectKeyIdentifier.from_public_key(public), False),
+                       (x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False)]
+        for extension, is_critical in extensions + identifiers:
+            builder = builder.add_extension(extension, is_critical)
+        return builder.sign(self._key, hashes.SHA256(), ecdsa_deterministic=True)
+
+
+def _names(host: str) -> list[x509.GeneralName]:
+    """What the receiver's certificate is for: `host`, and loopback. Raises ProvisionError."""
+    if not _HOST.fullmatch(host):
+        raise ProvisionError(f"host {host!r}: not a host name")
+    return [x509.DNSName(host), x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+
+
+def _receiver(folder: Path, authority: _Authority, secrets: _Secrets, names: list[x509.GeneralName]) -> State:
+    """Makes the receiver's keys and its certificate."""
+    key = secrets.key("receiver, TLS")
+    certificate = authority.issue("receiver", names[0].value, key.public_key(), ExtendedKeyUsageOID.SERVER_AUTH, names)
+    write_private_key(folder / receiver_state.SERVER_KEY, key)
+    (folder / receiver_state.SERVER).write_bytes(_pem(certificate))
+    (folder / receiver_state.CA).write_bytes(_pem(authority.certificate))
+    write_private_key(folder / receiver_state.SIGNING_KEY, secrets.key("receiver, signing"))
+    write_private_key(folder / receiver_state.ENCRYPTION_KEY, secrets.key("receiver, encryption"))
+    return State(folder)
+
+
+def _device(index: int, authority: _Authority, secrets: _Secrets, state: State, store: Store, settings: dict[str, Any],
+            now_s: int) -> Bundle:
+    """Makes one watch's secrets and registers its public key."""
+    name = f"device {index}"
+    ueid, wearer = b"\x01" + secrets.bytes(name + ", ueid", 16), secrets.bytes(name + ", wearer", 16).hex()
+    signing, client = secrets.key(name + ", signing"), secrets.key(name + ", TLS")
+    certificate = authority.issue(name, ueid.hex(), client.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH, [])
+    public = public_point(signing.public_key())
+    store.register(key_id(public), ueid, public, wearer, now_s)
+    nvs = {
+        "sign_key": signing.private_numbers().private_value.to_bytes(32, "big"),
+        "prompt_secret": secrets.bytes(name + ", prompts", 32),
+        "client_key": client.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL,
+                                           serialization.NoEncryption()),
+    }
+    own = {
+        "ueid": ueid.hex(),
+        "receiver_signing_key": public_point(state.signing_key.public_key()).hex(),
+        "receiver_encryption_key": public_point(state.encryption_key.public_key()).hex(),
+    }
+    files = {"ca.der": _der(authority.certificate), "client.der": _der(certificate),
+             "settings.json": json.dumps(settings | own, indent=2, sort_keys=True).encode() + b"\n"}
+    return Bundle(ueid, wearer, nvs, files)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _usage(signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(digital_signature=not signs_certificates, key_cert_sign=signs_certificates,
+                         crl_sign=signs_certificates, content_commitment=False, key_encipherment=False,
+                         data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ProvisionError(f"{path}: {error.strerror}") from None
+    except ValueError:
+        raise ProvisionError(f"{path}: not JSON") from None
+    if not isinstance(settings, dict):
+        raise ProvisionError(f"{path}: not an object")
+    return settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line: prints each watch's UEID and wearer reference; 0, or 1 after one line on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m simulator.provision", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="new or empty")
+    parser.add_argument("--seed", type=int, help="make every key from this number, for simulation only")
+    parser.add_argument("--devices", type=int, default=1, metavar="N", help="watches to make, 1 unless given")
+    parser.add_argument("--host", default=HOST, help=f"the receiver's name, {HOST} unless given")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="JSON object: settings of the watches")
+    options = parser.parse_args(arguments)
+    try:
+        settings = _settings(options.settings) if options.settings else {}
+        made = provision(options.folder, options.seed, options.devices, options.host, settings, int(time.time()))
+    except (ProvisionError, StoreError, OSError) as error:
+        print(f"provision: {error}", file=sys.stderr)
+        return 1
+    for bundle in made.bundles:
+        print(f"device {bundle.ueid.hex()} wearer {bundle.wearer}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""The receiver's command line: serve a state folder, print its records, purge what is too old."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from typing import Any
+
+from simulator.receiver import clock
+from simulator.receiver.state import State, StateError
+from simulator.receiver.store import Store, StoreError
+
+RETENTION_DAYS, MAX_RETENTION_DAYS = 90, 6 * 365
+DAY_S = 86_400
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; 0, or 1 after one line on standard error."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        state = State(options.state)
+        store = Store(options.database or state.database)
+        options.command(options, state, store)
+    except (StateError, StoreError, clock.ClockError, OSError) as error:
+        print(f"receiver: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m simulator.receiver", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = _command(commands, "serve", _serve, "receive segments over TLS")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8443, help="0 for any; the line `port N` says which")
+    records = _command(commands, "records", _records, "print every record as a line of JSON")
+    records.add_argument("--device", type=_ueid, metavar="UEID", help="of this device only, 34 hex digits")
+    _command(commands, "incidents", _incidents, "print the segments refused though their device signed them")
+    purge = _command(commands, "purge", _purge, "delete what was received longer ago than the retention")
+    for each in (serve, purge):
+        each.add_argument("--retention-days", type=_retention, default=RETENTION_DAYS, metavar="DAYS",
+                          help=f"1 to {MAX_RETENTION_DAYS}, {RETENTION_DAYS} unless given")
+        each.add_argument("--clock", metavar="FILE", help="a virtual clock: 8 bytes, UTC in ms, little-endian")
+    return parser
+
+
+def _command(commands: Any, name: str, function: Any, help_text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=help_text)
+    parser.set_defaults(command=function)
+    parser.add_argument("state", metavar="STATE", help="the state folder that provisioning made")
+    parser.add_argument("--database", default=os.environ.get("MUSTER_DATABASE"), metavar="URL",
+                        help="SQLAlchemy URL; a SQLite file in STATE unless given, here or in MUSTER_DATABASE")
+    return parser
+
+
+def _retention(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_RETENTION_DAYS:
+        raise argparse.ArgumentTypeError(f"not 1 to {MAX_RETENTION_DAYS} days: {text}")
+    return int(text)
+
+
+def _ueid(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not hex digits: {text}") from None
+
+
+def _clock(options: argparse.Namespace) -> clock.Clock:
+    return clock.shared(options.clock) if options.clock else clock.real
+
+
+def _serve(options: argparse.Namespace, state: State, store: Store) -> None:
+    from simulator.receiver.app import application
+    from simulator.receiver.ingest import Receiver
+    from simulator.receiver.server import listen, serve
+
+    now_ms = _clock(options)
+    receiver = Receiver(state, store, now_ms)
+    app = application(receiver.accept, lambda: store.purge(now_ms() // 1000 - options.retention_days * DAY_S))
+    serve(app, state.tls(), listen(options.host, options.port), lambda port: print(f"port {port}", flush=True))
+
+
+def _records(options: argparse.Namespace, _state: State, store: Store) -> None:
+    from simulator.receiver.decode import decode_segment
+
+    for stored in store.stored(options.device):
+        for record in decode_segment(stored):
+            print(json.dumps(record))
+
+
+def _incidents(_options: argparse.Namespace, _state: State, store: Store) -> None:
+    for ueid, number, reason, seen_s in store.incidents():
+        print(json.dumps({"device": ueid.hex(), "segment": number, "reason": reason, "seen_s": seen_s}))
+
+
+def _purge(options: argparse.Namespace, _state: State, store: Store) -> None:
+    deleted = store.purge(_clock(options)() // 1000 - options.retention_days * DAY_S)
+    print(f"{deleted} segments deleted")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
