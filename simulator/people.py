@@ -169,6 +169,11 @@ def draw(
     return rgb.astype(np.uint8), lens.project(surface.landmarks @ turn.T).astype(np.float32)
 
 
+def empty_room(seed: int, size: int) -> np.ndarray:
+    """A room with nobody in it, in good light: uint8 RGB [size, size, 3]."""
+    return (np.sqrt(around.room(seed, size)) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+
+
 def _light_direction(light: Light) -> np.ndarray:
     azimuth, elevation = np.radians((light.azimuth, light.elevation))
     return np.array((np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)), np.float32)
