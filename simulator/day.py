@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +49,13 @@ class Receiver:
 
 @dataclass
 class Day:
-    """A day that was lived: the watch with all its devices, what was provisioned, and how long it took."""
+    """A day that is lived: the watch with all its devices, and what was provisioned."""
 
     scenario: Scenario
     folder: Path
     watch: Watch
     gnss: Gnss
     provision: Provision
-    wall_s: float
 
 
 def firmware_files() -> dict[str, bytes]:
@@ -66,10 +65,9 @@ def firmware_files() -> dict[str, bytes]:
     return files | {f"models/{name}": (ROOT / "models" / name).read_bytes() for name in NETWORKS}
 
 
-def live(scenario: Scenario, folder: Path, progress: Callable[[float], None] = lambda virtual_s: None,
-         bits: int = 64) -> Day:
-    """Live through the scenario below `folder`, which is emptied first (flash images made before are kept)."""
-    started = time.perf_counter()
+@contextmanager
+def begin(scenario: Scenario, folder: Path, bits: int = 64) -> Iterator[Day]:
+    """A day about to start below `folder`, emptied first (flash images made before are kept); ended on leaving."""
     for part in ("watch", "provision"):
         shutil.rmtree(folder / part, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,24 +75,31 @@ def live(scenario: Scenario, folder: Path, progress: Callable[[float], None] = l
     made = provision(folder / "provision", scenario.seed, settings=settings, now_s=scenario.start_unix_s)
     gnss = Gnss.of(scenario)
     receiver = Receiver(made.state, scenario.start_unix_s * 1000)
-    watch = None
     try:
         watch = Watch(firmware_files() | made.bundle.files, folder / "watch", start_unix_s=scenario.start_unix_s,
                       seed=scenario.seed, bits=bits, sentences=gnss.sentences, server=receiver.address,
                       nvs={"muster": {name: data.hex() for name, data in made.bundle.nvs.items()}})
-        clock, world = receiver.clock, watch.world
-        watch.network_used = lambda: clock.set(world.unix_ms)
-        Wearer(watch, scenario)
-        _plan(watch, scenario)
-        end_s = scenario.hours * 3600
-        while world.now_us < end_s * 1e6:
-            watch.run(until_s=min(end_s, world.now_us // 1_000_000 // STEP_S * STEP_S + STEP_S))
-            progress(world.now_us / 1e6)
-    finally:
-        if watch:
+        try:
+            watch.network_used = lambda: receiver.clock.set(watch.world.unix_ms)
+            Wearer(watch, scenario)
+            _plan(watch, scenario)
+            yield Day(scenario, folder, watch, gnss, made)
+        finally:
             watch.close()
+    finally:
         receiver.close()
-    return Day(scenario, folder, watch, gnss, made, time.perf_counter() - started)
+
+
+def live(scenario: Scenario, folder: Path, progress: Callable[[float], None] = lambda virtual_s: None,
+         bits: int = 64) -> Day:
+    """Live through the whole scenario."""
+    with begin(scenario, folder, bits) as day:
+        now_us, end_s = 0, scenario.hours * 3600
+        while now_us < end_s * 1e6:
+            day.watch.run(until_s=min(end_s, now_us // 1_000_000 // STEP_S * STEP_S + STEP_S))
+            now_us = day.watch.world.now_us
+            progress(now_us / 1e6)
+    return day
 
 
 def _plan(watch: Watch, scenario: Scenario) -> None:

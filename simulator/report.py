@@ -1,4 +1,4 @@
-"""The day as one HTML file that needs no network: timeline, map, screens, frames, scores, each record's verification."""
+"""The day as one HTML file that needs no network: timeline, map, screens, frames, scores, verified records."""
 
 from __future__ import annotations
 

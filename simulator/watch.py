@@ -231,7 +231,7 @@ class Watch:
             self.power_on()
         elif unit == p.DEEP_SLEEP:
             if payload:
-                self.world.after(int(payload) * 1000, lambda: self._boot(DEEPSLEEP_RESET))
+                self.world.after(int(payload) * 1000 + BOOT_US, lambda: self._boot(DEEPSLEEP_RESET))
         else:
             self.power_on(SOFT_RESET)
 

@@ -1,4 +1,4 @@
-"""Compiles every firmware file for the chip: `python -m tools.cross`. Exits 1 naming each file that does not compile."""
+"""Compiles every firmware file for the chip: `python -m tools.cross` exits 1 naming each that does not compile."""
 
 from __future__ import annotations
 

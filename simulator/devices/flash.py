@@ -1,4 +1,4 @@
-"""The watch's flash chip: an image file with a partition table, and the files of its file system put there by the VM."""
+"""The watch's flash chip: an image with a partition table, and the files of its file system put there by the VM."""
 
 from __future__ import annotations
 

@@ -11,23 +11,22 @@ import io  # noqa: E402
 import json  # noqa: E402
 import random  # noqa: E402
 
-import vfs  # noqa: E402
-
 import _link  # noqa: E402
+import vfs  # noqa: E402
 
 _to_host, _from_host, _image = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 _boot = json.loads(_link.connect(_to_host, _from_host))
 
-import _system  # noqa: E402
 import os  # noqa: E402
+import socket  # noqa: E402, F401
 import time  # noqa: E402
 
 import _loop  # noqa: E402
+import _system  # noqa: E402
 import camera  # noqa: E402, F401
 import esp32  # noqa: E402
 import machine  # noqa: E402
 import network  # noqa: E402, F401
-import socket  # noqa: E402, F401
 
 
 def emulate():

@@ -3,8 +3,8 @@
 import json
 
 import _link
-from protocol import NVS_COMMIT, POWER_CUT
 from protocol import NVS as _NVS
+from protocol import NVS_COMMIT, POWER_CUT
 
 _BLOCK = 4096
 _flash = None  # the flash image, open for reading and writing

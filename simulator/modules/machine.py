@@ -1,9 +1,9 @@
 """`machine` as the ESP32-S3 port has it: pins, UART, ADC, PWM, SPI, RTC, resets and sleep, emulated."""
 
 import io
+import time as _time
 
 import _link
-import time as _time
 from protocol import ADC as _ADC
 from protocol import DEEP_SLEEP, EXIT, FOREVER_US, PIN, PIN_GET, RESET, RTC_SET, UART_TX
 from protocol import PWM as _PWM

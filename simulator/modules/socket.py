@@ -3,7 +3,7 @@
 import _link
 import usocket as _real
 from protocol import RESOLVE
-from usocket import AF_INET, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR, socket  # noqa: F401
+from usocket import AF_INET, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, socket  # noqa: F401
 
 IPPROTO_TCP = 6
 
