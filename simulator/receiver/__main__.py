@@ -38,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = _command(commands, "serve", _serve, "receive segments over TLS")
     serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=8443, help="0 for any; the line `port N` says which")
+    serve.add_argument("--port", type=_port, default=8443, help="0 for any; the line `port N` says which")
+    serve.add_argument("--timeout", type=_timeout, default=30.0, metavar="SECONDS",
+                       help="in which a client must send each request whole, 30 unless given")
     records = _command(commands, "records", _records, "print every record as a line of JSON")
     records.add_argument("--device", type=_ueid, metavar="UEID", help="of this device only, 34 hex digits")
     _command(commands, "incidents", _incidents, "print the segments refused though their device signed them")
@@ -65,6 +67,22 @@ def _retention(text: str) -> int:
     return int(text)
 
 
+def _timeout(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 600:
+        raise argparse.ArgumentTypeError(f"not 0.1 to 600 seconds: {text}")
+    return seconds
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"not 0 to 65535: {text}")
+    return int(text)
+
+
 def _ueid(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
@@ -84,7 +102,8 @@ def _serve(options: argparse.Namespace, state: State, store: Store) -> None:
     now_ms = _clock(options)
     receiver = Receiver(state, store, now_ms)
     app = application(receiver.accept, lambda: store.purge(now_ms() // 1000 - options.retention_days * DAY_S))
-    serve(app, state.tls(), listen(options.host, options.port), lambda port: print(f"port {port}", flush=True))
+    serve(app, state.tls(), listen(options.host, options.port), lambda port: print(f"port {port}", flush=True),
+          options.timeout)
 
 
 def _records(options: argparse.Namespace, _state: State, store: Store) -> None:

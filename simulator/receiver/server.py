@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable
 from ssl import SSLContext
@@ -15,13 +16,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MAX_CONNECTIONS = 256
 MAX_HEADERS_BYTES = 16 * 1024
-REQUEST_TIMEOUT_S = 30.0
 
 
 class TimedProtocol(H11Protocol):
     """HTTP/1.1 whose client must send each request whole within a time, idle time included."""
 
-    request_timeout_s = REQUEST_TIMEOUT_S
+    request_timeout_s: float
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -61,13 +61,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(app: Starlette, tls: SSLContext, listener: socket.socket, started: Callable[[int], None],
-          request_timeout_s: float = REQUEST_TIMEOUT_S) -> None:
+          request_timeout_s: float) -> None:
     """Serves until SIGINT or SIGTERM; calls `started` with the port once connections are accepted."""
     protocol = type("Protocol", (TimedProtocol,), {"request_timeout_s": request_timeout_s})
     config = Config(app, http=protocol, ws="none", loop="asyncio", lifespan="on", log_config=None, access_log=False,
                     server_header=False, date_header=False, ssl_context_factory=lambda *_: tls,
                     h11_max_incomplete_event_size=MAX_HEADERS_BYTES, limit_concurrency=MAX_CONNECTIONS,
-                    timeout_keep_alive=max(1, int(request_timeout_s)), timeout_graceful_shutdown=2)
+                    timeout_keep_alive=math.ceil(request_timeout_s), timeout_graceful_shutdown=2)
     _Announcing(config, lambda: started(listener.getsockname()[1])).run([listener])
 
 
