@@ -52,7 +52,10 @@ class Expression:
 
 @dataclass
 class _Surface:
-    """A head with one expression: radius [g, g] mm, normals and sky [g, g, 4], paint and gloss [p, p, 4], landmarks [5, 3]."""
+    """A head with one expression.
+
+    Maps of radius [g, g] mm, normals and sky [g, g, 4], paint and gloss [p, p, 4]; landmarks [5, 3] mm.
+    """
 
     radius: np.ndarray
     normals: np.ndarray
@@ -154,7 +157,9 @@ def draw(
     if background is None:
         image = around.room(person.traits.wall, size) * tint
     else:
-        image = linear(cv2.resize(background, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255) * tint
+        image = (
+            linear(cv2.resize(background, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255) * tint
+        )
 
     def lit(normals: np.ndarray, colour: np.ndarray) -> np.ndarray:
         facing, upward = normals @ towards, normals[..., 1]
@@ -176,21 +181,29 @@ def empty_room(seed: int, size: int) -> np.ndarray:
 
 def _light_direction(light: Light) -> np.ndarray:
     azimuth, elevation = np.radians((light.azimuth, light.elevation))
-    return np.array((np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)), np.float32)
+    return np.array(
+        (np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)), np.float32
+    )
 
 
 _WRAP = np.array((0.32, 0.20, 0.15), np.float32)  # light leaks round edges of skin, red the furthest
 
 
 def _arriving(
-    facing: np.ndarray, upward: np.ndarray, channel: int, sky: np.ndarray | float = 1.0, shadow: np.ndarray | float = 1.0
+    facing: np.ndarray,
+    upward: np.ndarray,
+    channel: int,
+    sky: np.ndarray | float = 1.0,
+    shadow: np.ndarray | float = 1.0,
 ) -> np.ndarray:
-    """One channel of the light at places whose normals have these parts towards the lamp and up: the room's and the lamp's."""
+    """One channel of the light, the room's and the lamp's, where normals have these parts towards the lamp and up."""
     lamp = np.clip((facing + _WRAP[channel]) / (1 + _WRAP[channel]), 0, 1)
     return _AMBIENT * (0.8 + 0.2 * upward) * sky + _KEY * lamp * shadow
 
 
-def _look_at_head(image: np.ndarray, surface: _Surface, turn: np.ndarray, lens: _Lens, towards: np.ndarray, tint: np.ndarray) -> None:
+def _look_at_head(
+    image: np.ndarray, surface: _Surface, turn: np.ndarray, lens: _Lens, towards: np.ndarray, tint: np.ndarray
+) -> None:
     """Draw the head into the linear-light image."""
     size = image.shape[0]
     coarse = (head.DIRECTIONS[::6, ::6] * surface.radius[::6, ::6, None]).reshape(-1, 3) @ turn.T
@@ -206,7 +219,9 @@ def _look_at_head(image: np.ndarray, surface: _Surface, turn: np.ndarray, lens: 
     paints = cv2.remap(surface.paint, *_texels(uv, paint.TEXELS), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     at = _texels(uv, head.GRID)
     form = cv2.remap(surface.normals, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    shadow = cv2.remap(_shadow(surface.radius, turn.T @ towards), *_texels(uv, 128), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    shadow = cv2.remap(
+        _shadow(surface.radius, turn.T @ towards), *_texels(uv, 128), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     nx, ny, nz, sky = (np.ascontiguousarray(form[..., i]) for i in range(4))
     lamp, half = turn.T @ towards, turn.T @ (towards + np.array((0, 0, 1), np.float32))
     facing = nx * lamp[0] + ny * lamp[1] + nz * lamp[2]
@@ -236,21 +251,26 @@ def _texels(uv: tuple[np.ndarray, ...], n: int) -> tuple[np.ndarray, np.ndarray]
 def _march(radius: np.ndarray, turn: np.ndarray, lens: _Lens, box: tuple[int, int, int, int]) -> tuple[np.ndarray, ...]:
     """Follow the rays of the pixels in box (left, top, right, bottom) to the head.
 
-    First every other pixel from outside, then every pixel from just before that. Returns the head points x, y, z where each ray is
-    nearest to the surface, and that gap (mm; at most 0 on a hit).
+    First every other pixel from outside, then every pixel from just before that, at last the difficult ones in small
+    steps. Returns the head points x, y, z where each ray is nearest to the surface, and that gap (mm; to 0.1 on a hit).
     """
     left, top, right, bottom = box
     reach = np.float32(radius.max())
     eye = turn.T @ np.array((0, 0, lens.distance), np.float32)
 
     def rays(step: int) -> list[np.ndarray]:
-        columns, rows = np.meshgrid(np.arange(left, right, step, dtype=np.float32), np.arange(top, bottom, step, dtype=np.float32))
-        across, up = (columns - np.float32(lens.x)) / np.float32(lens.focal), (np.float32(lens.y) - rows) / np.float32(lens.focal)
+        columns, rows = np.meshgrid(
+            np.arange(left, right, step, dtype=np.float32), np.arange(top, bottom, step, dtype=np.float32)
+        )
+        across = (columns - np.float32(lens.x)) / np.float32(lens.focal)
+        up = (np.float32(lens.y) - rows) / np.float32(lens.focal)
         inverse = 1 / np.sqrt(1 + across * across + up * up)
         across, up = across * inverse, up * inverse
         return [across * turn[0, i] + up * turn[1, i] - inverse * turn[2, i] for i in range(3)]
 
-    def follow(ray: list[np.ndarray], t: np.ndarray, steps: int, careful: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def follow(
+        ray: list[np.ndarray], t: np.ndarray, steps: int, careful: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         best, gap = t, np.full(t.shape, 1e9, np.float32)
         entered = np.zeros(t.shape, bool)
         before, off_before = t - 1, gap
@@ -263,15 +283,17 @@ def _march(radius: np.ndarray, turn: np.ndarray, lens: _Lens, box: tuple[int, in
             best = np.where(nearer, t, best)
             gap = np.where(nearer, size, gap)
             entered |= off < 0
-            # The secant's step where the gap closes steadily; a careful ray takes it only back out of the head.
+            # The secant's step where the gap closes steadily; a careful ray takes it only back out of the head, and
+            # else goes on at least a little: along a cheek the gap stays small, and an ear may come.
             slope = (off_before - off) / (t - before + np.float32(1e-6))
             secant = off < 0 if careful else slope > 0.28
             stride = np.where(secant, 1 / np.clip(slope, 0.28, 1.5), np.float32(0.6 if careful else 0.8))
             nearing = off < off_before
             before, off_before = t, off
-            t = t + off * stride
+            step = off * stride
+            t = t + (np.where(off < 0, step, np.maximum(step, np.float32(1.6))) if careful else step)
         if careful:  # still closing in after so many steps: a grazing hit, not a miss
-            entered |= nearing & (gap < 1)
+            entered |= nearing & (gap < 0.4 * lens.distance / lens.focal)
         return best, np.where(entered, np.minimum(gap, 0.1), gap)
 
     ray = rays(2)
@@ -286,7 +308,7 @@ def _march(radius: np.ndarray, turn: np.ndarray, lens: _Lens, box: tuple[int, in
     lost = np.nonzero(((gap > 0.15) & (gap < 15)).ravel())[0]  # outlines, and edges the quick steps jumped over
     if len(lost):
         rows = np.resize(lost, (-(-len(lost) // 512), 512))  # OpenCV's remap takes no row of 32767 and more
-        again = follow([part.take(rows) for part in ray], start.take(rows) - 2, 20, careful=True)
+        again = follow([part.take(rows) for part in ray], start.take(rows) - 2, 26, careful=True)
         for whole, part in zip((t, gap), again, strict=True):
             np.put(whole, rows, part)
     x, y, z = (eye[i] + t * ray[i] for i in range(3))
@@ -300,7 +322,9 @@ def _shadow(radius: np.ndarray, towards: np.ndarray) -> np.ndarray:
     x, y, z = (np.ascontiguousarray(points[..., i]) for i in range(3))
     seen = np.ones((128, 128), np.float32)
     for step in (6.0, 11.0, 18.0, 28.0, 42.0):
-        *uv, r = _map_places(x + towards[0] * np.float32(step), y + towards[1] * np.float32(step), z + towards[2] * np.float32(step))
+        *uv, r = _map_places(
+            x + towards[0] * np.float32(step), y + towards[1] * np.float32(step), z + towards[2] * np.float32(step)
+        )
         here = cv2.remap(small, *_texels(uv, 128), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         seen = np.minimum(seen, 1 - np.clip((here - r - 0.6) / np.float32(1.5 + 0.12 * step), 0, 1))
     return cv2.GaussianBlur(seen, (0, 0), 1.2)

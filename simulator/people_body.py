@@ -39,7 +39,7 @@ def polygon(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _lay(image: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
-    """Cover the image with colour [h or 1, w or 1, 3] or one of three numbers, channel by channel: numpy's quick way."""
+    """Cover the image with colour [h or 1, w or 1, 3], channel by channel: numpy's quick way."""
     colour = np.broadcast_to(np.float32(colour), (*np.broadcast_shapes(np.shape(colour)[:-1], (1, 1)), 3))
     for channel in range(3):
         image[..., channel] += (colour[..., channel] - image[..., channel]) * cover
@@ -48,13 +48,21 @@ def _lay(image: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
 def _curve(points: list[tuple[float, float]], depth: float, project: Project) -> np.ndarray:
     """Pixels of a smooth closed shape through `points`, right half only given, mirrored to the left."""
     right = np.array(points, np.float32)
-    fine = np.column_stack([np.interp(np.linspace(0, len(right) - 1, 40), np.arange(len(right)), right[:, i]) for i in (0, 1)])
+    fine = np.column_stack(
+        [np.interp(np.linspace(0, len(right) - 1, 40), np.arange(len(right)), right[:, i]) for i in (0, 1)]
+    )
     fine = cv2.blur(fine.astype(np.float32), (1, 5), borderType=cv2.BORDER_REPLICATE)
     both = np.vstack((fine, fine[::-1] * (-1, 1)))
     return project(np.column_stack((both, np.full(len(both), depth))))
 
 
-def body(image: np.ndarray, traits: Traits, lit: Callable[[np.ndarray, np.ndarray], np.ndarray], rotation: np.ndarray, project: Project) -> None:
+def body(
+    image: np.ndarray,
+    traits: Traits,
+    lit: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    rotation: np.ndarray,
+    project: Project,
+) -> None:
     """Draw shoulders, clothes, back hair and neck into `image`; lit(normals, colour) gives light reflected."""
     s = traits.shape
     neck, wide = s["neck_width"], s["shoulder_width"]
@@ -72,9 +80,22 @@ def body(image: np.ndarray, traits: Traits, lit: Callable[[np.ndarray, np.ndarra
         hang = rotation @ np.array((0.0, -20.0, -45.0))
         swing = float(hang[0])
         long = -150 - 60 * abs(traits.part)
-        outline = [(0, 118), (55, 105), (82, 60), (90, 0), (92 + traits.hair_volume, -60), (96 + traits.hair_volume, -120), (80, long), (0, long)]
+        outline = [
+            (0, 118),
+            (55, 105),
+            (82, 60),
+            (90, 0),
+            (92 + traits.hair_volume, -60),
+            (96 + traits.hair_volume, -120),
+            (80, long),
+            (0, long),
+        ]
         cover = polygon(image, _curve(outline, -60, project) + (swing * pixel * 0.6, 0))
-        strands = np.interp(columns, np.linspace(-140, 140, 90), 1 + 0.28 * np.sin(np.arange(90) * 2.4 + 3 * traits.part) * np.cos(np.arange(90) * 0.7))
+        strands = np.interp(
+            columns,
+            np.linspace(-140, 140, 90),
+            1 + 0.28 * np.sin(np.arange(90) * 2.4 + 3 * traits.part) * np.cos(np.arange(90) * 0.7),
+        )
         back = lit(np.array([[0.0, 0.0, 0.7]]), traits.hair)
         hair = (cover, (back * strands[:, None])[None])
         _lay(image, *hair)
@@ -84,22 +105,53 @@ def body(image: np.ndarray, traits: Traits, lit: Callable[[np.ndarray, np.ndarra
         ring = centre + (24 + traits.hair_volume) * pixel * np.column_stack((np.cos(turn), np.sin(turn)))
         _lay(image, polygon(image, ring), lit(np.array([[0.0, 0.3, 0.8]]), traits.hair)[None])
 
-    slope = [(0, -126), (neck * 0.95, -130), (neck * 1.35, -146), (wide * 0.72, -168), (wide * 0.95, -190), (wide * 1.05, -240), (wide * 1.08, -900), (0, -900)]
+    slope = [
+        (0, -126),
+        (neck * 0.95, -130),
+        (neck * 1.35, -146),
+        (wide * 0.72, -168),
+        (wide * 0.95, -190),
+        (wide * 1.05, -240),
+        (wide * 1.08, -900),
+        (0, -900),
+    ]
     _lay(image, polygon(image, _curve(slope, -30, project)), rounded(wide * 1.15, traits.clothes))
     low = {"crew": -158.0, "high": -132.0, "v": -205.0, "shirt": -185.0}[traits.collar]
     top = rotation @ np.array((0.0, -38.0, -12.0))
     left, right = top[0] - neck * 0.98, top[0] + neck * 0.98
-    skin = [(left, top[1]), (right, top[1]), (neck, -120), (neck * 1.15, -140), (neck * 0.5, low * 0.7 - 42), (0, low), (-neck * 0.5, low * 0.7 - 42), (-neck * 1.15, -140), (-neck, -120)]
+    skin = [
+        (left, top[1]),
+        (right, top[1]),
+        (neck, -120),
+        (neck * 1.15, -140),
+        (neck * 0.5, low * 0.7 - 42),
+        (0, low),
+        (-neck * 0.5, low * 0.7 - 42),
+        (-neck * 1.15, -140),
+        (-neck, -120),
+    ]
     corners = project(np.column_stack((np.array(skin), np.full(len(skin), -20.0))))
     cover = polygon(image, corners)
     # Under the chin the neck lies in shadow.
     chin = project((rotation @ np.array((0.0, EYE_Y - s["face_length"], 70.0)))[None])[0][1]
     below = (np.arange(image.shape[0], dtype=np.float32) - chin) / pixel
     shadow = 0.48 + 0.42 * np.clip((below - 4) / 45, 0, 1)
-    _lay(image, cover, rounded(neck * 1.25, traits.skin * np.array((0.95, 0.88, 0.86), np.float32)) * shadow[:, None, None])
+    _lay(
+        image,
+        cover,
+        rounded(neck * 1.25, traits.skin * np.array((0.95, 0.88, 0.86), np.float32)) * shadow[:, None, None],
+    )
 
 
-def glasses(image: np.ndarray, traits: Traits, eyes: np.ndarray, nose: float, rotation: np.ndarray, project: Project, light: float) -> None:
+def glasses(
+    image: np.ndarray,
+    traits: Traits,
+    eyes: np.ndarray,
+    nose: float,
+    rotation: np.ndarray,
+    project: Project,
+    light: float,
+) -> None:
     """Draw the glasses: eyes [2, 3] head mm, `nose` the bridge's depth; `light` scales their colours."""
     half_w, half_h, square, thick, shade = traits.glasses
     depth = max(nose + 2.5, float(eyes[:, 2].max()) + 11)
@@ -118,12 +170,32 @@ def glasses(image: np.ndarray, traits: Traits, eyes: np.ndarray, nose: float, ro
         lens = polygon(image, rim) * np.float32(shade + 0.04)
         _lay(image, lens, np.float32(0.5 * light) * (0.3 + traits.iris))
         lines.append(rim)
-        hinge = np.array(((side * (spacing + half_w), middle + 3, depth - 8), (side * (spacing + half_w + 4), middle + 3, depth - 16), (side * 80, middle + 3, 15)))
+        hinge = np.array(
+            (
+                (side * (spacing + half_w), middle + 3, depth - 8),
+                (side * (spacing + half_w + 4), middle + 3, depth - 16),
+                (side * 80, middle + 3, 15),
+            )
+        )
         if (rotation @ np.array((side, 0.0, 0.0)))[2] > -0.12:  # the arm on the far side hides behind the head
             lines.append(project(hinge[: 3 if (rotation @ np.array((side, 0.0, 0.0)))[2] > 0.05 else 2] @ rotation.T))
-    bridge = np.array(((-spacing + half_w, middle + 3, depth), (0, middle + 5.5, depth + 1), (spacing - half_w, middle + 3, depth)))
+    bridge = np.array(
+        ((-spacing + half_w, middle + 3, depth), (0, middle + 5.5, depth + 1), (spacing - half_w, middle + 3, depth))
+    )
     lines.append(project(bridge @ rotation.T))
     drawn = np.zeros(image.shape[:2], np.uint8)
     for line in lines:
-        cv2.polylines(drawn, np.round(line * (1 << _SHIFT)).astype(np.int32)[None], False, 255, max(1, round(thick * pixel)), cv2.LINE_AA, _SHIFT)
-    _lay(image, drawn.astype(np.float32) * np.float32(1 / 255), traits.hair[::-1] * np.float32(0.3 * light) + np.float32(0.012 * light))
+        cv2.polylines(
+            drawn,
+            np.round(line * (1 << _SHIFT)).astype(np.int32)[None],
+            False,
+            255,
+            max(1, round(thick * pixel)),
+            cv2.LINE_AA,
+            _SHIFT,
+        )
+    _lay(
+        image,
+        drawn.astype(np.float32) * np.float32(1 / 255),
+        traits.hair[::-1] * np.float32(0.3 * light) + np.float32(0.012 * light),
+    )

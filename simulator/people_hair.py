@@ -26,7 +26,9 @@ class Hair:
 
 def noise(rng: np.random.Generator, n: int, cells: int) -> np.ndarray:
     """Smooth noise [n, n] about 0, roughly -1..1, with `cells` bumps across."""
-    return cv2.resize(rng.standard_normal((cells, cells), np.float32), (n, n), interpolation=cv2.INTER_CUBIC) * np.float32(0.6)
+    return cv2.resize(
+        rng.standard_normal((cells, cells), np.float32), (n, n), interpolation=cv2.INTER_CUBIC
+    ) * np.float32(0.6)
 
 
 def _smoothstep(value: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -67,7 +69,9 @@ def grow(traits: Traits, skull: Skull, seed: int) -> Hair:
     ragged = noise(rng, GRID, 60) * 3.0 + noise(rng, GRID, 24) * (3.0 + 4 * curl)
     cover = _smoothstep(y - EYE_Y - edge + ragged, -3.5, 3.5)
 
-    volume = {"bald": 0.0, "shaved": 0.0, "short": 0.55, "bun": 0.5, "swept back": 0.9, "curly": 1.7}.get(traits.hair_style, 1.0)
+    volume = {"bald": 0.0, "shaved": 0.0, "short": 0.55, "bun": 0.5, "swept back": 0.9, "curly": 1.7}.get(
+        traits.hair_style, 1.0
+    )
     if traits.hair_style in ("bald", "shaved"):
         cover *= np.float32(0.5 if traits.hair_style == "shaved" else 0.75)
     deep = _smoothstep(y - EYE_Y - edge, -2, 32)  # thin at the edge, full above
@@ -95,7 +99,9 @@ def grow_beard(traits: Traits, skull: Skull, face: Face, seed: int) -> Hair:
     mx, my = face.mouth
     ax = np.abs(x - mx)
     ragged = noise(rng, GRID, 64) * 2.2
-    cheek = np.interp(ax, (0, face.mouth_half + 2, 46, 62, 72), (my + 17, my + 6, my + 4, my + 30, EYE_Y)).astype(np.float32)
+    cheek = np.interp(ax, (0, face.mouth_half + 2, 46, 62, 72), (my + 17, my + 6, my + 4, my + 30, EYE_Y)).astype(
+        np.float32
+    )
     jaw = _smoothstep(cheek - y + ragged, -3, 5)
     lips = np.hypot((x - mx) / (face.mouth_half + 1), (y - my + face.opening / 2) / (8.5 + face.opening / 2))
     bare = _smoothstep(lips, 0.92, 1.12)

@@ -134,7 +134,9 @@ class Skull:
         width = np.interp(xy[:, 1], _TABLE, self.half_width)
         depth = np.interp(xy[:, 1], _TABLE, self.front)
         across = np.minimum(np.abs(xy[:, 0]) / width, 0.985)
-        return np.column_stack((across * np.sign(xy[:, 0]) * width, xy[:, 1], depth * (1 - across**_ROUND) ** (1 / _ROUND)))
+        return np.column_stack(
+            (across * np.sign(xy[:, 0]) * width, xy[:, 1], depth * (1 - across**_ROUND) ** (1 / _ROUND))
+        )
 
 
 Hill = tuple[tuple[float, float], tuple[float, float], float]  # place, spread, height, mm
@@ -182,18 +184,18 @@ def features(traits: Traits, skull: Skull, face: Face) -> np.ndarray:
         ]
     mx, my = face.mouth
     drop = face.opening
-    wide = face.mouth_half
+    wide, upper, lower = face.mouth_half, s["lip_upper"], s["lip_lower"]
     hills += [
         ((0, 72), (40, 24), 0.35 * s["forehead_slope"] + 2),
         ((0, my - 2), (30, 19), s["muzzle"]),
-        ((mx, my + 0.6 * s["lip_upper"]), (wide * 0.72, 0.7 * s["lip_upper"] + 1.5), 0.5 * s["lip_forward"] + 0.25 * s["lip_upper"]),
-        ((mx, my - drop - 0.55 * s["lip_lower"]), (wide * 0.62, 0.6 * s["lip_lower"] + 1.5), 0.5 * s["lip_forward"] + 0.28 * s["lip_lower"]),
+        ((mx, my + 0.6 * upper), (wide * 0.72, 0.7 * upper + 1.5), 0.5 * s["lip_forward"] + 0.25 * upper),
+        ((mx, my - drop - 0.55 * lower), (wide * 0.62, 0.6 * lower + 1.5), 0.5 * s["lip_forward"] + 0.28 * lower),
         ((mx, my - drop / 2), (wide, 1.6 + 0.45 * drop), -2.2 - 0.35 * drop),
-        ((0, my - drop - s["lip_lower"] - 6), (19, 5), -3.2),
+        ((0, my - drop - lower - 6), (19, 5), -3.2),
         ((0, chin + 15), (19, 12), s["chin_ball"] + 1),
         ((0, chin + 13), (2.5, 7), -2.5 * max(0.0, s["chin_cleft"])),
         ((0, (face.nose_tip[1] + my) / 2 - 2), (3.0, 6), -1.2),
-    ]  # fmt: skip
+    ]
     hills += _nose_ends(traits, face)
     total = np.zeros((GRID, GRID), np.float32)
     total[_FRONT, _FRONT] = _nose_ridge(traits, face, skull.x[_FRONT, _FRONT], skull.y[_FRONT, _FRONT])

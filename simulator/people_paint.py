@@ -7,7 +7,7 @@ import numpy as np
 
 from simulator.people_hair import Hair, noise
 from simulator.people_head import EYE_Y, Face, Skull, to_map
-from simulator.people_traits import Traits, linear
+from simulator.people_traits import Traits
 
 TEXELS = 512  # paint texels a side
 Spot = tuple[tuple[slice, slice, slice], np.ndarray]  # a window of the paint and how much of it is covered, 0..1
@@ -33,7 +33,7 @@ class Canvas:
         return other
 
     def mask(self, shape: np.ndarray, blur: float = 0.0, line: float = 0.0) -> Spot:
-        """Where a polygon (or, with `line` mm, a line that thick) through shape [k, 2] mm covers: window, cover 0..1."""
+        """What a polygon through shape [k, 2] mm covers, or a line that is `line` mm thick."""
         texel = TEXELS / 310.0  # texels a mm, on average over the face
         at = to_map(self.skull.at(shape), TEXELS)
         margin = 3 * blur * texel + line * texel + 3
@@ -73,14 +73,18 @@ def paint_skin(traits: Traits, skull: Skull, seed: int) -> Canvas:
     canvas = Canvas(skull, traits.skin)
     # Marks that stay with the person: unevenness at the scales a small network sees, and fine grain.
     fine = 0.04 + 0.03 * s["age"]
-    uneven = s["mottle"] * (0.10 * noise(rng, TEXELS, 14) + 0.22 * noise(rng, TEXELS, 26) + 0.16 * noise(rng, TEXELS, 60))
+    uneven = s["mottle"] * (
+        0.10 * noise(rng, TEXELS, 14) + 0.22 * noise(rng, TEXELS, 26) + 0.16 * noise(rng, TEXELS, 60)
+    )
     canvas.paint *= np.clip(1 + uneven + fine * noise(rng, TEXELS, 170), 0.35, 1.6)
     canvas.paint[1:] *= 1 + np.float32(0.08 * s["mottle"]) * noise(rng, TEXELS, 22)
     red = np.array((1.12, 0.86, 0.84), np.float32) ** (0.6 + 1.5 * s["blush"])
     for side in (-1, 1):
         canvas.tint(canvas.mask(_disc((side * 42, -12), 15, 12), 8), red)
         canvas.tint(canvas.mask(_disc((side * s["eye_spacing"], EYE_Y - 9), 13, 5), 4), 0.84, 0.5 + 0.9 * s["eye_bags"])
-        canvas.tint(canvas.mask(_disc((side * s["eye_spacing"], EYE_Y + 5), 17, 9), 5), 0.9, 0.3 + 0.08 * s["socket_depth"])
+        canvas.tint(
+            canvas.mask(_disc((side * s["eye_spacing"], EYE_Y + 5), 17, 9), 5), 0.9, 0.3 + 0.08 * s["socket_depth"]
+        )
     canvas.tint(canvas.mask(_disc((0, EYE_Y - s["nose_length"]), 10, 9), 4), red, 0.9)
     spots = s["freckles"]
     for _ in range(int(max(0.0, spots) * 70) + int(rng.integers(0, 5))):
@@ -114,7 +118,9 @@ def _grown(traits: Traits, canvas: Canvas, hair: Hair) -> None:
     """Lay hair over the paint."""
     if not hair.cover.any():
         return
-    cover, strands = (cv2.resize(m, (TEXELS, TEXELS), interpolation=cv2.INTER_LINEAR) for m in (hair.cover, hair.strands))
+    cover, strands = (
+        cv2.resize(m, (TEXELS, TEXELS), interpolation=cv2.INTER_LINEAR) for m in (hair.cover, hair.strands)
+    )
     for plane, colour in zip(canvas.paint, traits.hair, strict=True):
         plane += (colour * strands - plane) * cover
     canvas.gloss *= 1 - 0.55 * cover
@@ -128,11 +134,20 @@ def _lines(traits: Traits, face: Face, canvas: Canvas) -> None:
     mx, my = face.mouth
     tip = face.nose_tip[1]
     for side in (-1, 1):
-        path = np.array(((s["nose_wing"] + 2, tip + 3), (s["nose_wing"] + 9, tip - 7), (face.mouth_half + 8, my + 6), (face.mouth_half + 9, my - 6)))
+        path = np.array(
+            (
+                (s["nose_wing"] + 2, tip + 3),
+                (s["nose_wing"] + 9, tip - 7),
+                (face.mouth_half + 8, my + 6),
+                (face.mouth_half + 9, my - 6),
+            )
+        )
         canvas.tint(canvas.mask(path * (side, 1), 1.5, 1.4), (0.62, 0.5, 0.48), min(1.0, fold))
         ex, ey = face.eyes[(side + 1) // 2]
         bag = np.array(((-9, -9), (0, -13), (10, -10.5)))
-        canvas.tint(canvas.mask(bag * (side, 1) + (ex, ey), 1.0, 0.9), (0.66, 0.55, 0.52), 0.55 * s["eye_bags"] + 0.25 * age)
+        canvas.tint(
+            canvas.mask(bag * (side, 1) + (ex, ey), 1.0, 0.9), (0.66, 0.55, 0.52), 0.55 * s["eye_bags"] + 0.25 * age
+        )
         for rise in (-4, 0, 4) if age > 0.55 or face.smile > 0.7 else ():
             foot = np.array(((s["eye_width"] + 4, rise * 0.5), (s["eye_width"] + 12, rise * 1.7)))
             canvas.tint(canvas.mask(foot * (side, 1) + (ex, ey), 0.6, 0.7), 0.6, 0.6 * age)
@@ -173,7 +188,10 @@ def _mouth(traits: Traits, face: Face, canvas: Canvas) -> None:
     inner_low = line - 0.84 * drop * arch
     top = inner_top + s["lip_upper"] * thin * arch * np.clip(bow, 0.3, 1.3)
     low = inner_low - s["lip_lower"] * thin * (1 - np.abs(t) ** 2.2)
-    red = np.array((0.80, 0.42, 0.42), np.float32) * (1 - 0.35 * s["lip_red"]) + np.array((0.25, -0.02, 0.02), np.float32) * s["lip_red"]
+    red = (
+        np.array((0.80, 0.42, 0.42), np.float32) * (1 - 0.35 * s["lip_red"])
+        + np.array((0.25, -0.02, 0.02), np.float32) * s["lip_red"]
+    )
     lip = traits.skin * red + np.array((0.018, 0.004, 0.006), np.float32)
     for near, far, shade in ((inner_top, top, 0.82), (inner_low, low, 1.0)):
         outline = np.column_stack((np.r_[x, x[::-1]], np.r_[near, far[::-1]]))
@@ -185,7 +203,9 @@ def _mouth(traits: Traits, face: Face, canvas: Canvas) -> None:
         canvas.stain(canvas.mask(hole, 0.4), np.array((0.035, 0.012, 0.012), np.float32))
         middle = slice(3, 14)
         depth = np.minimum(0.55 * drop, 6.5) * arch[middle]
-        teeth = np.column_stack((np.r_[x[middle], x[middle][::-1]], np.r_[inner_top[middle], (inner_top[middle] - depth)[::-1]]))
+        teeth = np.column_stack(
+            (np.r_[x[middle], x[middle][::-1]], np.r_[inner_top[middle], (inner_top[middle] - depth)[::-1]])
+        )
         canvas.stain(canvas.mask(teeth, 0.5), np.array((0.60, 0.57, 0.50), np.float32), 0.9)
     else:
         canvas.stain(canvas.mask(np.column_stack((x, line)), 0.45, 0.9), lip * np.float32(0.18), 0.85)
@@ -203,7 +223,9 @@ def _eye(traits: Traits, face: Face, canvas: Canvas, side: int) -> None:
     line = ey + s["eye_slant"] * half * t
     arch = 1 - np.abs(t) ** (1.3 + s["eye_round"])
     lower = line - 0.78 * s["eye_height"] * (1 - np.abs(t) ** 2.2)
-    upper_open = line + 1.12 * s["eye_height"] * arch - 1.8 * max(0.0, s["epicanthus"]) * np.exp(-(((t + 0.8) / 0.35) ** 2))
+    upper_open = (
+        line + 1.12 * s["eye_height"] * arch - 1.8 * max(0.0, s["epicanthus"]) * np.exp(-(((t + 0.8) / 0.35) ** 2))
+    )
     upper = lower + (upper_open - lower) * face.eyes_open
     outline = np.column_stack((np.r_[x, x[::-1]], np.r_[upper, lower[::-1]]))
     dark = np.minimum(traits.hair, traits.skin * 0.25) * np.float32(0.4) + np.float32(0.008)
@@ -218,7 +240,9 @@ def _eye(traits: Traits, face: Face, canvas: Canvas, side: int) -> None:
         eyeball = np.empty_like(inside)
         eyeball[:] = _planes((0.60, 0.55, 0.52))
         rows, columns = np.mgrid[window[1:]].astype(np.float32)
-        (iris_x, iris_y), (edge_x, _) = to_map(canvas.skull.at(np.array(((ex, ey + 0.9), (ex + s["iris_size"], ey + 0.9)))), TEXELS)
+        (iris_x, iris_y), (edge_x, _) = to_map(
+            canvas.skull.at(np.array(((ex, ey + 0.9), (ex + s["iris_size"], ey + 0.9)))), TEXELS
+        )
         radius = abs(edge_x - iris_x)
         far = np.hypot(columns - iris_x, rows - iris_y) / radius
         ring = np.clip((1.06 - far) * radius, 0, 1)
@@ -227,12 +251,22 @@ def _eye(traits: Traits, face: Face, canvas: Canvas, side: int) -> None:
         eyeball *= 1 - np.clip((0.44 - far) * radius + 0.5, 0, 1) * 0.97
         lid_shadow = np.clip((rows - rows.mean()) / (0.9 * s["eye_height"] * 1.7) + 0.75, 0.42, 1)
         eyeball *= lid_shadow
-        glint = np.clip((0.2 - np.hypot(columns - iris_x - 0.28 * radius, rows - iris_y + 0.36 * radius) / radius) * radius + 0.6, 0, 1)
+        glint = np.clip(
+            (0.2 - np.hypot(columns - iris_x - 0.28 * radius, rows - iris_y + 0.36 * radius) / radius) * radius + 0.6,
+            0,
+            1,
+        )
         eyeball += (0.95 - eyeball) * glint
         canvas.paint[window] += (eyeball - inside) * cover
         canvas.gloss[window[1:]] *= 1 - 0.7 * cover
-        canvas.stain(canvas.mask(_disc((ex - side * (half - 1.0), ey - s["eye_slant"] * half), 1.5, 1.1, 8), 0.5), traits.skin * np.float32(0.7) * (1, 0.6, 0.55), 0.7)
-    canvas.stain(canvas.mask(np.column_stack((x, upper)), 0.35, 1.0 + 0.9 * s["lashes"]), dark, 0.55 + 0.4 * s["lashes"])
+        canvas.stain(
+            canvas.mask(_disc((ex - side * (half - 1.0), ey - s["eye_slant"] * half), 1.5, 1.1, 8), 0.5),
+            traits.skin * np.float32(0.7) * (1, 0.6, 0.55),
+            0.7,
+        )
+    canvas.stain(
+        canvas.mask(np.column_stack((x, upper)), 0.35, 1.0 + 0.9 * s["lashes"]), dark, 0.55 + 0.4 * s["lashes"]
+    )
     canvas.tint(canvas.mask(np.column_stack((x, lower - 0.3)), 0.4, 0.7), (0.45, 0.33, 0.3), 0.35 + 0.5 * s["lashes"])
 
 
@@ -242,8 +276,16 @@ def _brow(traits: Traits, face: Face, canvas: Canvas, side: int) -> None:
     ex, ey = face.eyes[(side + 1) // 2]
     t = np.linspace(-1, 1, 15)
     x = ex + side * (s["brow_gap"] + s["brow_length"] * t)
-    middle = ey + s["brow_height"] + 0.6 * max(0.0, face.smile) + s["brow_tilt"] * t + s["brow_arch"] * (np.exp(-(((t - 0.3) / 0.5) ** 2)) - 0.6)
-    thick = s["brow_thick"] * np.clip(1.15 - 0.75 * np.clip(t, -0.2, 1) ** 2, 0.25, 1) * np.clip((t + 1.15) * 3, 0.45, 1)
+    middle = (
+        ey
+        + s["brow_height"]
+        + 0.6 * max(0.0, face.smile)
+        + s["brow_tilt"] * t
+        + s["brow_arch"] * (np.exp(-(((t - 0.3) / 0.5) ** 2)) - 0.6)
+    )
+    thick = (
+        s["brow_thick"] * np.clip(1.15 - 0.75 * np.clip(t, -0.2, 1) ** 2, 0.25, 1) * np.clip((t + 1.15) * 3, 0.45, 1)
+    )
     outline = np.column_stack((np.r_[x, x[::-1]], np.r_[middle + thick * 0.55, (middle - thick * 0.45)[::-1]]))
     window, cover = canvas.mask(outline, 0.8)
     hairs = (np.arange(cover.shape[1])[None] + 0.6 * side * np.arange(cover.shape[0])[:, None]) % 4 < 2

@@ -115,7 +115,8 @@ _HAIR = np.array(
     np.float32) / 255  # fmt: skip
 _GREY = np.array((186, 184, 182), np.float32) / 255
 _IRIS = np.array(
-    [(48, 28, 18), (70, 42, 24), (104, 70, 38), (112, 108, 62), (96, 124, 112), (98, 130, 158)], np.float32) / 255  # fmt: skip
+    [(48, 28, 18), (70, 42, 24), (104, 70, 38), (112, 108, 62), (96, 124, 112), (98, 130, 158)],
+    np.float32) / 255  # fmt: skip
 
 HAIR_STYLES = ("bald", "shaved", "short", "side part", "fringe", "swept back", "curly", "long", "long fringe", "bun")
 BEARDS = ("none", "stubble", "moustache", "goatee", "short", "full")
@@ -163,7 +164,9 @@ def draw_traits(seed: int) -> Traits:
     shape = {}
     for name, (low, high) in SHAPE.items():
         pulls = _TOGETHER.get(name, (0.0, 0.0, 0.0))
-        share = float(rng.random()) + sum(p * at if p > 0 else -p * (1 - at) for p, at in zip(pulls, (manly, broad, flat), strict=True))
+        share = float(rng.random()) + sum(
+            p * at if p > 0 else -p * (1 - at) for p, at in zip(pulls, (manly, broad, flat), strict=True)
+        )
         share = 0.5 + (share / (1 + sum(map(abs, pulls))) - 0.5) * (1.4 if any(pulls) else 1.0)
         shape[name] = low + (high - low) * min(max(share, 0.0), 1.0)
 
@@ -172,7 +175,11 @@ def draw_traits(seed: int) -> Traits:
     skin = skin * (1 + np.array((0.02, 0.0, -0.02), np.float32) * rng.uniform(-2.5, 2.5))
     # Dark skin goes with dark hair and eyes nearly always; among light skins every colour is common.
     fairest = max(0.0, 1.1 - 1.7 * depth) * (1 - 0.8 * flat * flat)
-    hair = _HAIR[6] if rng.random() < 0.12 * fairest else _between(_HAIR[:6], float(rng.random()) ** 1.4 * min(1.0, fairest))
+    hair = (
+        _HAIR[6]
+        if rng.random() < 0.12 * fairest
+        else _between(_HAIR[:6], float(rng.random()) ** 1.4 * min(1.0, fairest))
+    )
     grey = max(0.0, shape["age"] - 0.5) * 2 * float(rng.random() ** 0.5)
     hair = hair + (_GREY - hair) * np.float32(grey)
     iris = _between(_IRIS, float(rng.random()) * min(1.0, fairest))
@@ -184,7 +191,13 @@ def draw_traits(seed: int) -> Traits:
     glasses = None
     values = rng.random(5)
     if rng.random() < 0.2:
-        glasses = (20 + 7 * values[0], 13 + 9 * values[1], 2 + 4 * values[2], 0.9 + 1.7 * values[3], 0.02 + 0.4 * values[4] ** 3)
+        glasses = (
+            20 + 7 * values[0],
+            13 + 9 * values[1],
+            2 + 4 * values[2],
+            0.9 + 1.7 * values[3],
+            0.02 + 0.4 * values[4] ** 3,
+        )
     return Traits(
         shape=shape,
         skin=linear(np.clip(skin, 0.05, 0.98)),

@@ -1,7 +1,7 @@
 """The host side of the emulated camera: what an OV2640 behind Espressif's esp32-camera driver gives of a scene.
 
-Frame sizes and byte order follow esp32-camera: `resolution` in driver/sensor.c, and RGB565 with the high byte first, as its
-own converters read a frame (conversions/to_bmp.c, fmt2rgb888).
+Frame sizes and byte order follow esp32-camera: `resolution` in driver/sensor.c, and RGB565 with the high byte first,
+as its own converters read a frame (conversions/to_bmp.c, fmt2rgb888).
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ import numpy as np
 
 from simulator.devices.scene import DARK, Scene, SceneError, View, open_scene
 
-__all__ = ["DARK", "Camera", "CameraError", "FrameSize", "PixelFormat", "Scene", "SceneError", "rgb565", "rgb565_to_rgb"]
+__all__ = [
+    "DARK",
+    "Camera",
+    "CameraError",
+    "FrameSize",
+    "PixelFormat",
+    "Scene",
+    "SceneError",
+    "rgb565",
+    "rgb565_to_rgb",
+]
 
 FAULTS = ("none-frames", "not-found", "stuck")
 KEPT_FRAMES = 16
@@ -40,7 +50,7 @@ class FrameSize:
 
 
 class CameraError(OSError):
-    """What the driver raises; errno as usual."""
+    """What the driver raises, with an errno. (The real module says -261, ESP_ERR_NOT_FOUND, where we say ENODEV.)"""
 
     def __init__(self, code: int) -> None:
         super().__init__(code, codes.errorcode.get(code, "camera"))
@@ -62,7 +72,7 @@ def rgb565_to_rgb(data: bytes, width: int, height: int) -> np.ndarray:
 class Camera:
     """The camera of one watch. The same seed, scenes and times give the same bytes.
 
-    fault: None, "none-frames" (capture gives None), "not-found" (init raises ENODEV) or "stuck" (the same frame for ever).
+    fault: None, "none-frames" (capture gives None), "not-found" (init raises ENODEV) or "stuck" (one frame for ever).
     frames: the last KEPT_FRAMES (now_us, uint8 RGB array) taken, for the report.
     """
 
@@ -88,7 +98,10 @@ class Camera:
         self._shown_us: int | None = None
 
     def init(self, pixel_format: int, frame_size: int) -> None:
-        """Power up with these formats. Raises CameraError: ENODEV, EOPNOTSUPP (a format the OV2640 driver has not), EINVAL."""
+        """Power up with these formats.
+
+        Raises CameraError: ENODEV no sensor, EOPNOTSUPP a format the OV2640 driver has not, EINVAL no such frame size.
+        """
         self._format = None
         if self.fault == "not-found":
             raise CameraError(codes.ENODEV)
@@ -148,7 +161,11 @@ def _blurred(rgb: np.ndarray, scene: Scene, pixels: float) -> np.ndarray:
     if length >= 1:
         side = 2 * math.ceil(length / 2) + 1
         kernel = np.zeros((side, side), np.uint8)
-        reach = np.array((math.cos(math.radians(scene.motion_angle)), math.sin(math.radians(scene.motion_angle)))) * length / 2
+        reach = (
+            np.array((math.cos(math.radians(scene.motion_angle)), math.sin(math.radians(scene.motion_angle))))
+            * length
+            / 2
+        )
         ends = np.round((np.array((side // 2, side // 2)) + np.array((-reach, reach))) * 16).astype(int)
         cv2.line(kernel, tuple(map(int, ends[0])), tuple(map(int, ends[1])), 255, 1, cv2.LINE_AA, 4)
         rgb = cv2.filter2D(rgb, -1, kernel.astype(np.float32) / kernel.sum(), borderType=cv2.BORDER_REPLICATE)

@@ -29,11 +29,12 @@ class SceneError(ValueError):
 class Scene:
     """A source and how it looks from the watch.
 
-    source: the seed of a drawn person; the path of a photograph, of a folder of them (each showing takes the next, by name)
-    or of a video (runs from its start, again and again); "webcam:0"; "dark"; None for nobody, the empty room.
-    A photograph fills the frame and is turned as the flat thing it is. distance 1.0 is the guided one; offset is a part of the frame, right and down.
-    blur (out of focus, standard deviation) and motion (length of the streak, along motion_angle degrees) are in
-    pixels of a frame 240 high. noise 1.0 is a usual sensor's. light's direction and expression are for drawn people only.
+    source: the seed of a drawn person; the path of a photograph, of a folder of them (each showing takes the next, by
+    name) or of a video (runs from its start, again and again); "webcam:0"; "dark"; None for nobody, the empty room.
+    A photograph fills the frame and is turned as the flat thing it is. distance 1.0 is the guided one; offset is a
+    part of the frame, right and down. blur (out of focus, standard deviation) and motion (length of the streak, along
+    motion_angle degrees) are in pixels of a frame 240 high. noise 1.0 is a usual sensor's. light's direction and
+    warmth, and expression, are for drawn people only.
     """
 
     source: int | str | Path | None
@@ -71,7 +72,10 @@ class View(ABC):
 
 
 def open_scene(scene: Scene | None, seed: int, showing: int = 0) -> View:
-    """The view of a scene (None: nobody). seed picks the empty room, showing the photograph of a folder. Raises SceneError."""
+    """The view of a scene (None: nobody). Raises SceneError.
+
+    seed picks the empty room, showing the photograph of a folder.
+    """
     source = None if scene is None else scene.source
     if scene is None or source is None:
         return _Room(seed, scene)
@@ -179,7 +183,9 @@ class _Film(View):
         self._film = cv2.VideoCapture(source)
         self._live = isinstance(source, int)
         if not self._film.isOpened():
-            raise SceneError(f"{name}: source: {'no such webcam' if self._live else 'not a video that OpenCV can read'}")
+            raise SceneError(
+                f"{name}: source: {'no such webcam' if self._live else 'not a video that OpenCV can read'}"
+            )
         self._rate = self._film.get(cv2.CAP_PROP_FPS) or 25.0
         self._count = 0 if self._live else int(self._film.get(cv2.CAP_PROP_FRAME_COUNT))
         if not self._live and self._count < 1:
@@ -206,7 +212,9 @@ def hold_up(image: np.ndarray, behind: np.ndarray, scene: Scene) -> np.ndarray:
     fit = max(width / wide, height / high) / scene.distance
     shrink = min(1.0, fit)
     if shrink < 0.7:  # warping alone would skip pixels
-        image = cv2.resize(image, (max(1, round(wide * shrink)), max(1, round(high * shrink))), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(
+            image, (max(1, round(wide * shrink)), max(1, round(high * shrink))), interpolation=cv2.INTER_AREA
+        )
     half_w, half_h = wide * fit / 2, high * fit / 2
     corners = np.array(((-half_w, half_h, 0), (half_w, half_h, 0), (half_w, -half_h, 0), (-half_w, -half_h, 0)))
     turned = corners @ people.rotation(scene.pose).T
@@ -214,8 +222,9 @@ def hold_up(image: np.ndarray, behind: np.ndarray, scene: Scene) -> np.ndarray:
     near = eye / (eye - turned[:, 2])
     middle = ((width - 1) / 2 + scene.offset[0] * width, (height - 1) / 2 + scene.offset[1] * height)
     there = np.column_stack((middle[0] + turned[:, 0] * near, middle[1] - turned[:, 1] * near)).astype(np.float32)
-    right, bottom = image.shape[1] - 0.5, image.shape[0] - 0.5
-    here = np.array(((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)), np.float32)
+    image = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)  # half of its edge pixels would not be drawn
+    right, bottom = image.shape[1] - 1.5, image.shape[0] - 1.5
+    here = np.array(((0.5, 0.5), (right, 0.5), (right, bottom), (0.5, bottom)), np.float32)
     return cv2.warpPerspective(
         image, cv2.getPerspectiveTransform(here, there), (width, height), dst=behind.copy(),
         flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)  # fmt: skip
