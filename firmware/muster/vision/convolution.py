@@ -9,7 +9,6 @@ from .operator import (
     aligned,
     carve,
     constant_tensor,
-    convolution_scale,
     new_table,
     options_of,
     output_limits,
@@ -17,6 +16,7 @@ from .operator import (
     require,
     set_row,
 )
+from .scales import FLOAT_BITS, product, quotient, rounded
 
 RAISED = kernels.RAISED
 
@@ -65,15 +65,20 @@ class _Window(Operator):
         for channel in range(count):
             bias = graph.int32(self.bias, channel) if self.bias is not None else 0
             if channel == 0 or weights.scales > 1:
-                scale = convolution_scale(self.x, weights, output, channel)
+                scale = quotient(self._scale(channel), output.scale())
             zero_part = (self.x.zero + 128) * (sums[channel] - RAISED)
             set_row(self.table, channel, bias - zero_part - raised, abs(bias) + terms * 255 * 128, scale)
+
+    def _scale(self, channel: int) -> "tuple[int, int]":
+        """What an accumulator of this channel counts in, as TFLite rounds it."""
+        return product(self.x.scale(), self.weights.scale(channel))
 
     def _stage(self):
         rows, length, stride = self.height, self.width * self.depth, self.map_w * self.depth
         if self.map_size == rows * length:
             rows, length, stride = 1, self.map_size, self.map_size
-        kernels.stage(self.staged, self.source, rows, length, stride, self.first, self.map_size, self.x.zero + 128)
+        zero = self.x.zero + 128
+        kernels.enlarge(self.staged, self.source, rows, length, stride, self.first, self.map_size, zero, 128)
 
 
 class Convolution(_Window):
@@ -156,6 +161,9 @@ class FullyConnected(Convolution):
         self._map(0, 0)
         self._prepare(graph, output, options.i8(0))
 
+    def _scale(self, channel):
+        return rounded(super()._scale(channel), FLOAT_BITS)
+
 
 class Depthwise(_Window):
     def __init__(self, graph, inputs, output, table):
@@ -187,7 +195,8 @@ class Depthwise(_Window):
 
     def run(self):
         self._stage()
-        pixels, channels, shape, table, acc, sums = self.out_w, self.channels, self.shape, self.table, self.acc, self.sums
+        pixels, channels, shape, table = self.out_w, self.channels, self.shape, self.table
+        acc, sums = self.acc, self.sums
         row_step = self.stride_h * self.map_w * self.depth
         kernels.fill(sums, pixels, 0)
         for row in range(self.out_h):

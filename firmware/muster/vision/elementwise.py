@@ -12,7 +12,6 @@ from .operator import (
     new_table,
     options_of,
     output_limits,
-    padding,
     require,
     set_row,
 )
@@ -23,7 +22,7 @@ CHUNK = 1024  # elements that go through the accumulators at once
 
 
 class Add(Operator):
-    """Sum of two tensors of one shape. Each operand's 256 possible values are brought to the common scale beforehand."""
+    """Sum of two tensors of one shape. The 256 values of each are brought to the common scale beforehand."""
 
     def __init__(self, graph, inputs, output, table):
         options = options_of(table)
@@ -41,14 +40,14 @@ class Add(Operator):
                 value = (byte if byte < 128 else byte - 256) - tensor.zero
                 self.addends[first + byte] = rescale(value << ADD_SHIFT, q, shift) + kernels.RAISED // 2
         self.table = new_table(1)
-        set_row(self.table, 0, -kernels.RAISED, 255 << ADD_SHIFT, quotient(twice, product((1, ADD_SHIFT), output.scale())))
+        scale = quotient(twice, product((1, ADD_SHIFT), output.scale()))
+        set_row(self.table, 0, -kernels.RAISED, 255 << ADD_SHIFT, scale)
         self.elements = output.elements
         graph.add_work(self.elements)
         self.scratch = aligned(4 * min(CHUNK, self.elements)) + 16
 
     def bind(self, inputs, output, scratch):
-        # A tensor added to itself is bound once.
-        self.a, self.b, self.target = inputs[0], inputs[-1], output
+        (self.a, self.b), self.target = inputs, output
         self.acc, self.sums = carve(scratch, self.scratch - 16, 4)
 
     def run(self):
@@ -94,7 +93,8 @@ class Pad(Operator):
         self.source, self.target = inputs[0], output
 
     def run(self):
-        kernels.copy(self.target, self.source, self.rows, self.row, self.out_row, self.first, len(self.target), self.zero)
+        size = len(self.target)
+        kernels.enlarge(self.target, self.source, self.rows, self.row, self.out_row, self.first, size, self.zero, 0)
 
 
 def _less(a: "tuple[int, int]", b: "tuple[int, int]") -> bool:

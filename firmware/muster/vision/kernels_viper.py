@@ -21,10 +21,10 @@ RAISED = 1 << 30  # added to what may be negative and is kept as uint32
 
 
 @micropython.viper
-def stage(dst: ptr8, src: ptr8, rows: int, length: int, stride: int, first: int, size: int, zero: int):
-    """Copy `rows` of `length` int8 from `src` into the larger map `dst` as unsigned bytes.
+def enlarge(dst: ptr8, src: ptr8, rows: int, length: int, stride: int, first: int, size: int, zero: int, flip: int):
+    """Copy `rows` of `length` bytes, each ^ `flip`, from `src` into the map `dst` of `size` bytes.
 
-    Row r goes to dst[first + r * stride]; all other bytes of dst[0:size] become `zero` (0..255), the padding.
+    Row r goes to dst[first + r * stride]; all other bytes become `zero` (0..255), the padding.
     """
     i = 0
     if size != rows * length:
@@ -35,19 +35,19 @@ def stage(dst: ptr8, src: ptr8, rows: int, length: int, stride: int, first: int,
     while rows > 0:
         i = length
         while i >= 8:
-            dst[0] = src[0] ^ 0x80
-            dst[1] = src[1] ^ 0x80
-            dst[2] = src[2] ^ 0x80
-            dst[3] = src[3] ^ 0x80
-            dst[4] = src[4] ^ 0x80
-            dst[5] = src[5] ^ 0x80
-            dst[6] = src[6] ^ 0x80
-            dst[7] = src[7] ^ 0x80
+            dst[0] = src[0] ^ flip
+            dst[1] = src[1] ^ flip
+            dst[2] = src[2] ^ flip
+            dst[3] = src[3] ^ flip
+            dst[4] = src[4] ^ flip
+            dst[5] = src[5] ^ flip
+            dst[6] = src[6] ^ flip
+            dst[7] = src[7] ^ flip
             dst = ptr8(uint(dst) + 8)
             src = ptr8(uint(src) + 8)
             i -= 8
         while i > 0:
-            dst[0] = src[0] ^ 0x80
+            dst[0] = src[0] ^ flip
             dst = ptr8(uint(dst) + 1)
             src = ptr8(uint(src) + 1)
             i -= 1
@@ -109,7 +109,6 @@ def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, s
         if pixel + 1 < pixels:
             b = ptr8(uint(a) + uint(step * (lanes - 1)))
         total = 0
-        done = 0
         run = 0
         while run < runs:
             i = 0
@@ -133,10 +132,12 @@ def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, s
 
 
 @micropython.viper
-def multiply(v: int, w: ptr8, x: ptr32, acc: ptr32, weights: ptr8, packed: ptr32, groups: int, blocks: int, shape: ptr32):
-    """acc[pixel][channel] = sum of packed * weights over `words` terms, for `groups` of LANES pixels, 8 channels a block.
+def multiply(v: int, w: ptr8, x: ptr32, acc: ptr32, weights: ptr8, packed: ptr32, groups: int, blocks: int,
+             shape: ptr32):
+    """acc[pixel][channel] = sum of packed * weights over a pixel's words, for `groups` of LANES pixels.
 
-    `v`, `w`, `x` are scratch (the first two arguments live in registers): pass 0 and any buffers. `shape` as in `pack`.
+    `weights` as `interleave` lays them out, BLOCK channels a block; `shape` as in `pack`. `v`, `w`, `x` are scratch
+    (the first two arguments live in registers): pass 0 and any buffers.
     """
     words = shape[4]
     lanes = shape[5]
@@ -265,10 +266,10 @@ def requantise(n: int, t: ptr32, acc: ptr32, out: ptr8, start: int, pixels: int,
                limits: ptr32, table: ptr32, step: int):
     """Bring accumulator rows to int8, as TFLite's MultiplyByQuantizedMultiplier (two roundings) and clamp do.
 
-    For each pixel and channel n = acc[pixel * width + channel] + table bias - 128 * sums[pixel], |n| < 2**30, then
-    out[start + pixel * channels + channel]. Table, COLUMNS words a channel (`step` bytes on; 0: one row for all): bias + 2**31,
-    multiplier (Q31), right shift e (0..30), 2**e / 2, left shift. limits: zero + 128, low + 128, high + 128 of the output, and
-    1 when a negative n always gives `low`. `n` and `t` are scratch in registers.
+    For each pixel and channel n = acc[pixel * width + channel] + bias - 128 * sums[pixel], |n| < 2**30, then scaled to
+    out[start + pixel * channels + channel]. A row of `table`, COLUMNS words, for each channel (`step` bytes further;
+    0: one row for all): bias + 2**31, multiplier (Q31), right shift e (0..30), 2**e / 2, left shift. `limits`: zero,
+    low and high of the output, each + 128, and 1 when every negative n gives `low`. `n`, `t` are scratch in registers.
     """
     zero = limits[0] - 0x80
     low = limits[1] - 0x80

@@ -4,7 +4,7 @@ from array import array
 
 from .flatbuffer import ModelError, Table
 from .kernels_viper import COLUMNS
-from .scales import FLOAT_BITS, multiplier, product, quotient, to_int
+from .scales import FLOAT_BITS, multiplier, quotient, to_int
 
 ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 ACC_LIMIT = 1 << 30  # accumulators stay below it: what `requantise` can take
@@ -89,10 +89,6 @@ def set_row(table: array, row: int, bias: int, largest: int, real: "tuple[int, i
     table[at + 2] = right
     table[at + 3] = (1 << right) >> 1
     table[at + 4] = left
-
-
-def convolution_scale(x, weights, output, channel: int) -> "tuple[int, int]":
-    return quotient(product(x.scale(), weights.scale(channel)), output.scale())
 
 
 def padding(kind: int, size: int, kernel: int, stride: int, out: int) -> int:

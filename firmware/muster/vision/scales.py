@@ -45,7 +45,7 @@ def quotient(a: "tuple[int, int]", b: "tuple[int, int]", bits: int = DOUBLE_BITS
 
 
 def multiplier(number: "tuple[int, int]") -> "tuple[int, int]":
-    """(Q31 multiplier, shift) as TFLite's QuantizeMultiplier: number = multiplier * 2**(shift - 31). ModelError above 2**15."""
+    """(Q31 multiplier, shift) as TFLite's QuantizeMultiplier: number = multiplier * 2**(shift - 31), at most 2**15."""
     m, x = number
     length = _bit_length(m)
     shift = length + x

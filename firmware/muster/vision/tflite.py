@@ -29,7 +29,7 @@ TYPES = {2: ("int32", 4), 9: ("int8", 1)}
 
 
 class Tensor:
-    """A tensor of the file: real = scale * (value - zero). `at` is its data's position in the file, 0 if it is computed."""
+    """A tensor: real = scale * (value - zero). `at` is the position of its data in the file, 0 if it is computed."""
 
     def __init__(self, reader: Reader, table: Table, buffers: "list[Table]"):
         self.reader = reader
@@ -168,8 +168,8 @@ class Model:
         scratch_at, size = plan(graph)
         self.arena_bytes = size
         arena = memoryview(bytearray(size))
-        for operator, at in zip(graph.operators, scratch_at):
-            scratch = arena[at : at + operator.scratch]
+        for number, operator in enumerate(graph.operators):
+            scratch = arena[scratch_at[number] : scratch_at[number] + operator.scratch]
             operator.bind([_view(arena, t) for t in operator.inputs], _view(arena, operator.output), scratch)
         self._inputs = [_view(arena, t) for t in graph.inputs]
         self._outputs = [_view(arena, t) for t in graph.outputs]

@@ -1,0 +1,160 @@
+"""Finds the face in a frame, brings it upright, embeds it and compares embeddings: one wearer against one template."""
+
+from . import image
+from .tflite import Model, ModelError
+
+LANDMARKS = 5  # eye left in the image, eye right, nose, mouth corner left, mouth corner right
+GRID = 10  # cells along each side of the finder's answer
+CELL = 8  # the miniature's pixels along a cell
+MINIATURE = GRID * CELL
+FACE = 64  # pixels along the embedder's input
+EMBEDDING = 128
+
+# Where the landmarks lie in the upright face, in 1/100 pixel of 112x112: what the embedder's teacher was made with.
+TEMPLATE_112 = ((3829, 5170), (7353, 5150), (5603, 7174), (4155, 9237), (7073, 9220))
+TEMPLATE = tuple([((x * FACE + 56) // 112, (y * FACE + 56) // 112) for x, y in TEMPLATE_112])
+
+
+class EmbeddingError(Exception):
+    """Embeddings that cannot be compared or averaged: of the wrong length, nought, or none."""
+
+
+class Face:
+    """A face in a frame. Lengths are in the frame's pixels; `landmarks` in 1/16 pixel, LANDMARKS pairs (x, y).
+
+    score: the finder's int8 for the cell; brightness: mean grey (0..255) of the square around the landmarks.
+    """
+
+    def __init__(self, score: int, landmarks: "list[tuple[int, int]]", brightness: int):
+        self.score = score
+        self.landmarks = landmarks
+        self.brightness = brightness
+
+    @property
+    def eye_distance_px(self) -> int:
+        (ax, ay), (bx, by) = self.landmarks[:2]
+        return (isqrt((ax - bx) ** 2 + (ay - by) ** 2) + 8) // 16
+
+
+class Finder:
+    """Finds the one face a frame shows best.
+
+    `threshold` is the finder's int8 score a face must exceed. `brightness` is the mean grey (0..255) of the last frame.
+    """
+
+    def __init__(self, model: Model, threshold: int):
+        _check_shapes(model, (1, MINIATURE, MINIATURE, 1), (1, GRID, GRID, 1 + 2 * LANDMARKS))
+        if model.output_scale(0)[1] >= 0:
+            raise ModelError("the finder's output scale is too large")
+        self._model = model
+        self._threshold = threshold
+        self.brightness = 0
+
+    def find(self, frame, width: int, height: int) -> "Face | None":
+        """The face in a frame of RGB565, or None. Raises image.FrameError."""
+        grey = self._model.input(0)
+        cell, left, top = image.shrink(grey, frame, width, height, MINIATURE)
+        self.brightness = image.mean(grey, MINIATURE, 0, 0, MINIATURE, MINIATURE)
+        small = bytes(grey)  # the model's own copy is gone after the run
+        self._model.invoke()
+        values = self._model.output(0)
+        step = 1 + 2 * LANDMARKS
+        best = max([(signed(values[i * step]), -i) for i in range(GRID * GRID)])
+        score, index = best[0], -best[1]
+        if score <= self._threshold:
+            return None
+        points = self._landmarks([signed(v) for v in values[index * step + 1 : (index + 1) * step]], index)
+        brightness = _brightness(small, points)
+        place = [(cell * x + 8 * (cell - 1) + 16 * left, cell * y + 8 * (cell - 1) + 16 * top) for x, y in points]
+        return Face(score, place, brightness)
+
+    def _landmarks(self, offsets: "list[int]", index: int) -> "list[tuple[int, int]]":
+        """Landmarks in 1/16 pixel of the miniature, from a cell's offsets: cells from the cell's middle."""
+        m, x, zero = self._model.output_scale(0)
+        row, column = index // GRID, index % GRID
+        # One cell is 128 of 1/16 pixel; its middle is half a pixel short of half of it.
+        steps = [((v - zero) * m * 128 + (1 << (-x - 1))) >> -x for v in offsets]
+        centre = (column * 128 + 56, row * 128 + 56)
+        return [(centre[0] + steps[2 * i], centre[1] + steps[2 * i + 1]) for i in range(LANDMARKS)]
+
+
+class Embedder:
+    def __init__(self, model: Model):
+        _check_shapes(model, (1, FACE, FACE, 3), (1, EMBEDDING))
+        if model.output_scale(0)[2] != 0:
+            raise ModelError("the embedder's output has a zero point of {}, not 0".format(model.output_scale(0)[2]))
+        self._model = model
+
+    def embed(self, frame, width: int, height: int, face: Face) -> bytes:
+        """The face's embedding: int8[128], of any length as a vector. Raises image.FrameError."""
+        turn = image.similarity(face.landmarks, TEMPLATE)
+        image.crop(self._model.input(0), frame, width, height, turn, FACE)
+        self._model.invoke()
+        return bytes(self._model.output(0))
+
+
+def match(a: bytes, b: bytes) -> int:
+    """Cosine of two embeddings times 10,000, rounded; 0 where one of them is nought. Raises EmbeddingError."""
+    if len(a) != EMBEDDING or len(b) != EMBEDDING:
+        raise EmbeddingError("embeddings of {} and {} numbers, not {}".format(len(a), len(b), EMBEDDING))
+    dot, aa, bb = 0, 0, 0
+    for i in range(EMBEDDING):
+        x, y = signed(a[i]), signed(b[i])
+        dot += x * y
+        aa += x * x
+        bb += y * y
+    if aa == 0 or bb == 0:
+        return 0
+    score = (isqrt(4 * 100000000 * dot * dot // (aa * bb)) + 1) // 2
+    return score if dot >= 0 else -score
+
+
+def template(embeddings: "list[bytes]") -> bytes:
+    """int8[128]: the mean of the embeddings' unit vectors, as long as int8 allows. Raises EmbeddingError."""
+    total = [0] * EMBEDDING
+    for one in embeddings:
+        if len(one) != EMBEDDING:
+            raise EmbeddingError("an embedding of {} numbers, not {}".format(len(one), EMBEDDING))
+        values = [signed(v) for v in one]
+        length = isqrt(sum([v * v for v in values]) << 20)
+        if length == 0:
+            raise EmbeddingError("an embedding is nought")
+        for i in range(EMBEDDING):
+            total[i] += (values[i] << 25) // length
+    largest = max([abs(v) for v in total]) if embeddings else 0
+    if largest == 0:
+        raise EmbeddingError("no embeddings, or they cancel out")
+    return bytes([((v * 254 + largest) // (2 * largest)) & 255 for v in total])
+
+
+def signed(byte: int) -> int:
+    return byte - 256 if byte > 127 else byte
+
+
+def isqrt(n: int) -> int:
+    """The integer part of the square root of n >= 0."""
+    if n == 0:
+        return 0
+    x = 1 << ((len(bin(n)) - 1) // 2)  # at least the root
+    while True:
+        y = (x + n // x) >> 1
+        if y >= x:
+            return x
+        x = y
+
+
+def _brightness(grey: bytes, points: "list[tuple[int, int]]") -> int:
+    """Mean grey in the landmarks' bounding box, cut to the miniature."""
+    xs, ys = [x >> 4 for x, _ in points], [y >> 4 for _, y in points]
+    left, top = min(max(min(xs), 0), MINIATURE - 1), min(max(min(ys), 0), MINIATURE - 1)
+    right, bottom = min(max(max(xs), left) + 1, MINIATURE), min(max(max(ys), top) + 1, MINIATURE)
+    return image.mean(grey, MINIATURE, left, top, right, bottom)
+
+
+def _check_shapes(model: Model, taken: "tuple[int, ...]", given: "tuple[int, ...]"):
+    if model.input_shape(0) != taken or model.output_shape(0) != given:
+        raise ModelError(
+            "the network takes {} and gives {}, not {} and {}".format(
+                model.input_shape(0), model.output_shape(0), taken, given
+            )
+        )
