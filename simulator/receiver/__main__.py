@@ -97,13 +97,17 @@ def _clock(options: argparse.Namespace) -> clock.Clock:
 def _serve(options: argparse.Namespace, state: State, store: Store) -> None:
     from simulator.receiver.app import application
     from simulator.receiver.ingest import Receiver
-    from simulator.receiver.server import listen, serve
+    from simulator.receiver.server import ListenError, listen, serve
 
     now_ms = _clock(options)
     receiver = Receiver(state, store, now_ms)
     app = application(receiver.accept, lambda: store.purge(now_ms() // 1000 - options.retention_days * DAY_S))
-    serve(app, state.tls(), listen(options.host, options.port), lambda port: print(f"port {port}", flush=True),
-          options.timeout)
+    tls = state.tls()
+    try:
+        listener = listen(options.host, options.port)
+    except ListenError as error:
+        raise StateError(str(error)) from None
+    serve(app, tls, listener, lambda port: print(f"port {port}", flush=True), options.timeout)
 
 
 def _records(options: argparse.Namespace, _state: State, store: Store) -> None:

@@ -18,6 +18,10 @@ MAX_CONNECTIONS = 256
 MAX_HEADERS_BYTES = 16 * 1024
 
 
+class ListenError(Exception):
+    """The address cannot be listened on; one line."""
+
+
 class TimedProtocol(H11Protocol):
     """HTTP/1.1 whose client must send each request whole within a time, idle time included."""
 
@@ -56,8 +60,11 @@ class TimedProtocol(H11Protocol):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A TCP socket bound to `host` and `port`, 0 for any. Raises OSError."""
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    """A TCP socket bound to `host` and `port`, 0 for any. Raises ListenError."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ListenError(f"host {host} port {port}: {error.strerror}") from None
 
 
 def serve(app: Starlette, tls: SSLContext, listener: socket.socket, started: Callable[[int], None],
