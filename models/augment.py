@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-
 from data import TEMPLATE112
 
 INPUT = 64
@@ -89,7 +88,9 @@ def embedder_view(rng, aligned112, mirror):
     x = cv2.GaussianBlur(x, (0, 0), smoothing)
     if rng.random() < 0.5:
         x = rgb565(np.clip(x, 0, 255).astype(np.uint8))
-    x = cv2.warpAffine(x, then(jitter, TO_INPUT), (INPUT, INPUT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x = cv2.warpAffine(
+        x, then(jitter, TO_INPUT), (INPUT, INPUT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     picture = sensor(rng, x.astype(np.float32))
     return jpeg(rng, picture) if rng.random() < 0.25 else picture
 

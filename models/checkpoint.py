@@ -1,13 +1,17 @@
 """Checkpoints under build/train; written beside and renamed, so a cut never leaves half of one."""
 
 import torch
-
 from data import CACHE
 
 
 def save(name, net, optimizer, schedule, step):
     CACHE.mkdir(parents=True, exist_ok=True)
-    state = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "step": step}
+    state = {
+        "net": net.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "schedule": schedule.state_dict(),
+        "step": step,
+    }
     torch.save(state, CACHE / f"{name}.part")
     (CACHE / f"{name}.part").replace(CACHE / f"{name}.pt")
 

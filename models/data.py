@@ -17,6 +17,9 @@ CACHE = REPOSITORY / "build" / "train"
 TEMPLATE112 = np.float32([[38.29, 51.70], [73.53, 51.50], [56.03, 71.74], [41.55, 92.37], [70.73, 92.20]])
 
 
+HELD_OUT = 1000  # the last pictures of each training file shape no weights: logs and the finder's figures use them
+
+
 class DataError(Exception):
     """A file of the data set is absent or not what it should be; the message says which and why."""
 
@@ -67,13 +70,28 @@ def read_faces(name):
     return np.load(cached, mmap_mode="r"), labels
 
 
+def read_rooms():
+    """(grey pictures [n, 112, 112], landmarks [n, 5, 2] in their pixels) of fairface_context224, halved."""
+    cached = CACHE / "rooms112.npy"
+    with np.load(data_file("faces/fairface_context224.npz"), allow_pickle=True) as archive:
+        landmarks = (archive["landmarks"] + 0.5) / 2 - 0.5
+        if not cached.is_file():
+            import cv2
+
+            blob, offsets = archive["blob"], archive["off"]
+            grey = [cv2.imdecode(blob[a:b], cv2.IMREAD_GRAYSCALE) for a, b in zip(offsets, offsets[1:], strict=False)]
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            np.save(cached, np.stack([cv2.resize(g, (112, 112), interpolation=cv2.INTER_AREA) for g in grey]))
+    return np.load(cached), landmarks
+
+
 def read_lfw():
-    """(pictures {name: [112, 112, 3]}, pairs [(fold, name, name, same)]) of LFW's View 2. Evaluation only."""
+    """(pictures {name: [112, 112, 3]}, pairs: records img_a, img_b, same, fold) of LFW's View 2. Evaluation only."""
     pictures, pairs = {}, []
     with tarfile.open(data_file("faces/lfw112.tar")) as archive:
         for member in archive:
             if member.name.endswith("pairs.csv"):
                 pairs = archive.extractfile(member).read().decode()
             elif member.isfile() and not member.name.endswith(".csv"):
-                pictures[Path(member.name).stem] = decode(archive.extractfile(member).read())
-    return pictures, list(np.genfromtxt(io.StringIO(pairs), delimiter=",", dtype=None, encoding="utf-8", names=True))
+                pictures[Path(member.name).name] = decode(archive.extractfile(member).read())
+    return pictures, np.genfromtxt(io.StringIO(pairs), delimiter=",", dtype=None, encoding="utf-8", names=True)

@@ -1,10 +1,9 @@
 """The two networks as plain layer lists: one description for training, quantising, exporting and counting."""
 
 import torch
+from fakequant import ActivationRange, fake_quantise_weights
 from torch import nn
 from torch.nn import functional as F
-
-from fakequant import ActivationRange, fake_quantise_weights
 
 # A layer is (kind, output channels, kernel, stride, relu); kinds are conv, dw (depthwise), fc (over the flattened map)
 # and the residual marks: save keeps the current tensor, add adds the kept one.
@@ -48,6 +47,12 @@ FINDER = {
         ("conv", 11, 1, 1, False),
     ],
 }
+
+
+def widened(spec, width):
+    """The same network with `width` outputs."""
+    kind, _, *rest = spec["layers"][-1]
+    return {**spec, "layers": [*spec["layers"][:-1], (kind, width, *rest)]}
 
 
 def same_padding(size, kernel, stride):

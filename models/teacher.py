@@ -1,7 +1,6 @@
 """Embeddings of the teacher network, computed once and kept in build/train."""
 
 import numpy as np
-
 from data import CACHE, data_file
 
 

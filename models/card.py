@@ -1,0 +1,116 @@
+"""Writes the measured tables into MODEL_CARD.md, between its markers."""
+
+from data import ROOT
+
+CARD = ROOT / "MODEL_CARD.md"
+
+
+def percent(value, digits=1):
+    return f"{100 * value:.{digits}f} %"
+
+
+def table(heads, rows):
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def networks_table(networks):
+    return table(
+        ["Network", "Input", "MACs", "Bytes", "Threshold", "SHA-256"],
+        [
+            [
+                n["file"],
+                "x".join(map(str, n["input"])),
+                f"{n['macs'] / 1e6:.2f} M",
+                f"{n['bytes']:,}",
+                f"cosine {n['threshold_milli']}/1000" if "threshold_milli" in n else f"score {n['score_threshold']}",
+                n["sha256"][:16],
+            ]
+            for n in networks.values()
+        ],
+    )
+
+
+def faces_table(faces):
+    def row(kind, f):
+        groups = f["fmr_by_group_at_lfw"].values()
+        return [
+            kind,
+            f"{percent(f['lfw_accuracy'], 2)} ± {percent(f['lfw_accuracy_error'], 2)}",
+            percent(f["tar_at_lfw_fmr"]),
+            f"{percent(min(groups), 2)} / {percent(max(groups), 2)}",
+            percent(f["tar_at_worst_group"]),
+        ]
+
+    heads = [
+        "Embedder",
+        "LFW accuracy, ten folds",
+        "TAR at LFW FMR 1e-3",
+        "same-group FMR there: best / worst group",
+        "TAR at worst-group FMR 1e-3",
+    ]
+    return table(heads, [row(kind, f) for kind, f in faces.items()])
+
+
+def groups_table(faces):
+    rows = [[group, f"{1000 * rate:.2f}"] for group, rate in sorted(faces["int8"]["fmr_by_group"].items())]
+    return table(["Group of FairFace-val", "FMR at the threshold, per thousand same-group pairs"], rows)
+
+
+def finder_table(finder):
+    kinds = [(kind, row) for kind, row in finder.items() if isinstance(row, dict)]
+    rows = [
+        [
+            kind,
+            row["frames"],
+            percent(row["recall"]),
+            percent(row["landmark_error"]),
+            percent(row["landmark_error_p90"]),
+        ]
+        for kind, row in kinds
+    ]
+    heads = ["Face, of the guided size", "Frames", "Found", "Mean landmark error / eye distance", "90 % below"]
+    return table(heads, rows) + f"\n\nFaceless frames taken for a face: {percent(finder['false_faces'], 2)}."
+
+
+def whole_table(result):
+    aim, drawn = result["aim"], result["drawn"]
+    rows = [
+        ["LFW, aimed by the finder: faces found", percent(aim["found"])],
+        ["LFW, aimed by the finder: TAR at the threshold", percent(aim["tar"])],
+        ["LFW, aimed by the finder: FMR at the threshold", percent(aim["fmr"], 2)],
+        ["Drawn people: frames with a face found", percent(drawn["found"])],
+        ["Drawn people: mean landmark error / eye distance", percent(drawn["landmark_error"])],
+        ["Drawn people: FNMR at the threshold, one frame against one", percent(drawn["fnmr"], 2)],
+        ["Drawn people: FMR at the threshold", percent(drawn["fmr"], 3)],
+        [
+            "Drawn people: genuine similarity, 1st and 5th percentile, median",
+            quantiles(drawn["genuine"], "p1", "p5", "median"),
+        ],
+        [
+            "Drawn people: impostor similarity, median, 95th, 99th percentile",
+            quantiles(drawn["impostor"], "median", "p95", "p99"),
+        ],
+    ]
+    return table(["Finder, alignment and embedder together, int8", ""], rows)
+
+
+def quantiles(row, *names):
+    return ", ".join(f"{row[name]:.2f}" for name in names)
+
+
+def write_tables(result):
+    """Replaces what lies between `<!-- name -->` and `<!-- end -->` for each table."""
+    text = CARD.read_text()
+    tables = {
+        "networks": networks_table(result["networks"]),
+        "faces": faces_table(result["faces"]),
+        "groups": groups_table(result["faces"]),
+        "finder": finder_table(result["finder"]),
+        "whole": whole_table(result),
+    }
+    for name, body in tables.items():
+        before, rest = text.split(f"<!-- {name} -->\n")
+        _, after = rest.split("<!-- end -->", 1)
+        text = f"{before}<!-- {name} -->\n{body}\n<!-- end -->{after}"
+    CARD.write_text(text)

@@ -1,0 +1,66 @@
+"""Banks of drawn people (simulator/people.py) for training: seeds from 1,000,000 up, which no scenario or test uses."""
+
+import sys
+
+import cv2
+import numpy as np
+from augment import fit_similarity
+from data import CACHE, REPOSITORY, TEMPLATE112
+
+FIRST_SEED = 1_000_000
+VIEWS = 6
+PICTURE = 168  # side of the drawn picture; the finder's bank keeps two thirds of it
+
+
+def drawing():
+    """The simulator's people module, from this repository."""
+    if str(REPOSITORY) not in sys.path:
+        sys.path.insert(0, str(REPOSITORY))
+    from simulator import people
+
+    return people
+
+
+def sitting(rng, people):
+    """A random pose, light and expression such as check-ins have."""
+    pose = people.Pose(rng.normal(0, 9), rng.normal(0, 7), rng.normal(0, 7))
+    light = people.Light(
+        np.exp(rng.uniform(np.log(0.4), np.log(1.8))),
+        rng.uniform(-80, 80),
+        rng.uniform(-10, 70),
+        rng.uniform(-0.8, 0.8),
+    )
+    openness = rng.uniform(0.6, 1.1) if rng.random() < 0.9 else 0.1
+    return pose, light, people.Expression(rng.uniform(-0.4, 1), max(0.0, rng.uniform(-0.6, 0.6)), openness)
+
+
+def align112(picture, landmarks):
+    matrix = fit_similarity(landmarks, TEMPLATE112)
+    return cv2.warpAffine(picture, matrix, (112, 112), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def bank(count):
+    """Aligned RGB [count, views, 112, 112, 3]; grey [count * views, 112, 112] and the landmarks in it [..., 5, 2]."""
+    cached = CACHE / f"drawn{count}.npz"
+    if not cached.is_file():
+        people = drawing()
+        aligned = np.empty((count, VIEWS, 112, 112, 3), np.uint8)
+        grey, landmarks = np.empty((count, VIEWS, 112, 112), np.uint8), np.empty((count, VIEWS, 5, 2), np.float32)
+        for index in range(count):
+            person = people.Person(FIRST_SEED + index)
+            rng = np.random.default_rng(FIRST_SEED + index)
+            for view in range(VIEWS):
+                pose, light, expression = sitting(rng, people)
+                picture, points = people.draw(
+                    person, pose, light, expression, size=PICTURE, scale=rng.uniform(0.85, 1.15)
+                )
+                aligned[index, view] = align112(picture, points)
+                small = cv2.resize(picture, (112, 112), interpolation=cv2.INTER_AREA)
+                grey[index, view] = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+                landmarks[index, view] = (points + 0.5) * (112 / PICTURE) - 0.5
+            if index % 50 == 0:
+                print(f"drawn people: {index} of {count}", flush=True)
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(cached, aligned=aligned, grey=grey.reshape(-1, 112, 112), landmarks=landmarks.reshape(-1, 5, 2))
+    with np.load(cached) as found:
+        return found["aligned"], found["grey"], found["landmarks"]

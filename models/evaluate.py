@@ -1,0 +1,94 @@
+"""Measures the committed networks and writes build/evaluate.json, networks.json and the tables of MODEL_CARD.md."""
+
+import argparse
+import hashlib
+import json
+
+import evaluate_drawn
+import evaluate_faces
+import evaluate_finder
+import torch
+import train_embedder
+import train_finder
+from card import write_tables
+from contents import Contents
+from data import REPOSITORY, ROOT, DataError, run
+from locate import Finder
+from nets import EMBEDDER, FINDER, Net
+from oracle import Oracle
+
+
+def float_embedder():
+    """The trained network before quantisation, as a function of the 64x64 input; from build/train."""
+    path = REPOSITORY / "build" / "train" / "embedder.people.pt"
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; `python models/train_embedder.py` makes it, or leave out --float")
+    net = Net(EMBEDDER)
+    net.nodes[-1].fold()
+    net.load_state_dict(torch.load(path, weights_only=True)["net"])
+    net.eval()
+
+    def embed(picture):
+        with torch.no_grad():
+            return net(train_embedder.to_tensor(picture[None]))[0].numpy()
+
+    return embed
+
+
+def describe(spec, path):
+    return {
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "bytes": path.stat().st_size,
+        "macs": Contents(path).macs,
+        "input": [1, *spec["input"]],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fast", action="store_true", help="optimised kernels for the LFW and FairFace tables")
+    parser.add_argument("--float", action="store_true", help="also the network before quantisation")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    embedder_file, finder_file = ROOT / "embedder.tflite", ROOT / "finder.tflite"
+    embedder, finder = Oracle(embedder_file, options.fast), Finder(Oracle(finder_file, options.fast))
+
+    faces = {"int8": evaluate_faces.evaluate(evaluate_faces.through(embedder))}
+    if options.float:
+        faces["float"] = evaluate_faces.evaluate(evaluate_faces.through(float_embedder()))
+    threshold_milli = round(1000 * faces["int8"]["threshold"] + 0.5)
+    match = threshold_milli / 1000
+    found = evaluate_finder.evaluate(finder)
+    aim = evaluate_finder.evaluate_aim(finder, found["score_threshold"], embedder, match)
+    drawn = evaluate_drawn.evaluate(finder, embedder, found["score_threshold"], match)
+    networks = {
+        "embedder": {
+            **describe(EMBEDDER, embedder_file),
+            "output_scale": embedder.output["quantization"][0],
+            "threshold_milli": threshold_milli,
+        },
+        "finder": {
+            **describe(FINDER, finder_file),
+            "output_scale": finder.scale,
+            "output_zero": finder.zero,
+            "score_threshold": found["score_threshold"],
+        },
+    }
+    result = {
+        "seeds": {"embedder": train_embedder.SEED, "finder": train_finder.SEED},
+        "networks": networks,
+        "faces": faces,
+        "finder": found,
+        "aim": aim,
+        "drawn": drawn,
+    }
+    (REPOSITORY / "build").mkdir(exist_ok=True)
+    (REPOSITORY / "build" / "evaluate.json").write_text(json.dumps(result, indent=1) + "\n")
+    (ROOT / "networks.json").write_text(json.dumps(networks, indent=2) + "\n")
+    write_tables(result)
+    print(json.dumps({k: result[k] for k in ("finder", "aim", "drawn")}, indent=1))
+
+
+if __name__ == "__main__":
+    run(main)
