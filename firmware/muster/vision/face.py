@@ -10,9 +10,9 @@ MINIATURE = GRID * CELL
 FACE = 64  # pixels along the embedder's input
 EMBEDDING = 128
 
-# Where the landmarks lie in the upright face, in 1/100 pixel of 112x112: what the embedder's teacher was made with.
+# Where the landmarks lie in an upright face of 112x112, in 1/100 pixel: what the embedder's teacher was made with.
 TEMPLATE_112 = ((3829, 5170), (7353, 5150), (5603, 7174), (4155, 9237), (7073, 9220))
-TEMPLATE = tuple([((x * FACE + 56) // 112, (y * FACE + 56) // 112) for x, y in TEMPLATE_112])
+TEMPLATE = tuple([(x * FACE * 1024 // 11200, y * FACE * 1024 // 11200) for x, y in TEMPLATE_112])  # 1/1024 pixel
 
 
 class EmbeddingError(Exception):
@@ -120,7 +120,7 @@ def template(embeddings: "list[bytes]") -> bytes:
         if length == 0:
             raise EmbeddingError("an embedding is nought")
         for i in range(EMBEDDING):
-            total[i] += (values[i] << 25) // length
+            total[i] += ((values[i] << 26) // length + 1) >> 1
     largest = max([abs(v) for v in total]) if embeddings else 0
     if largest == 0:
         raise EmbeddingError("no embeddings, or they cancel out")

@@ -78,7 +78,7 @@ def mean(grey: ptr8, size: int, left: int, top: int, right: int, bottom: int) ->
 def similarity(points, template) -> "tuple[int, int, int, int]":
     """The map from the template's coordinates to the points': x = a*u - b*v + x0, y = b*u + a*v + y0, all times 2**16.
 
-    It is the inverse of the least-squares similarity from `points` (1/16 pixel) onto `template` (1/100 pixel), as many
+    It is the inverse of the least-squares similarity from `points` (1/16 pixel) onto `template` (1/1024 pixel), as many
     (x, y) each. Raises FrameError where the points coincide.
     """
     n = len(points)
@@ -94,11 +94,11 @@ def similarity(points, template) -> "tuple[int, int, int, int]":
     square = real * real + imaginary * imaginary
     if square == 0:
         raise FrameError("the landmarks coincide")
-    # Forward it is (real + i imaginary) / norm in 1/100 over 1/16 pixels; backward the reciprocal.
-    a = (real * norm * 100 << 12) // square
-    b = (-imaginary * norm * 100 << 12) // square
-    x0 = ((px << 12) - (a * qx - b * qy) // 100) // n
-    y0 = ((py << 12) - (b * qx + a * qy) // 100) // n
+    # Forward it is (real + i imaginary) / norm in 1/1024 over 1/16 pixels; backward the reciprocal.
+    a = (real * norm << 22) // square
+    b = (-imaginary * norm << 22) // square
+    x0 = ((px << 12) - ((a * qx - b * qy) >> 10)) // n
+    y0 = ((py << 12) - ((b * qx + a * qy) >> 10)) // n
     return a, b, x0, y0
 
 
