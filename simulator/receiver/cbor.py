@@ -44,25 +44,27 @@ def load_prefix(data: bytes, offset: int = 0, max_depth: int = MAX_DEPTH) -> tup
 
 def _head(data: bytes, at: int) -> tuple[int, int]:
     """The argument of the head at `at`, and the offset after the head."""
-    size_code = (data[at] & 31) - 24
-    at += 1
-    if size_code < 0:
-        return size_code + 24, at
-    if size_code > 3:
+    info = data[at] & 31
+    if info < 24:
+        return info, at + 1
+    if info > 27:
         raise CborError("indefinite or reserved length")
-    end = at + (1 << size_code)
-    if end > len(data):
-        raise CborError("cut short")
-    argument = int.from_bytes(data[at:end], "big")
-    if argument < _LEAST[size_code]:
+    if info == 24:
+        argument, end = data[at + 1], at + 2
+    elif info == 25:
+        argument, end = data[at + 1] << 8 | data[at + 2], at + 3
+    else:
+        end = at + (5 if info == 26 else 9)
+        if end > len(data):
+            raise CborError("cut short")
+        argument = int.from_bytes(data[at + 1:end], "big")
+    if argument < _LEAST[info - 24]:
         raise CborError("a longer head than needed")
     return argument, end
 
 
 def _value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     initial = data[at]
-    if initial < 24:  # the fast path: small integers are most of a record
-        return initial, at + 1
     major = initial >> 5
     if major == 7:
         return _simple(initial), at + 1
@@ -111,8 +113,16 @@ def _array(data: bytes, at: int, count: int, depth: int) -> tuple[list[Any], int
         raise CborError("cut short")
     items = []
     for _ in range(count):
-        item, at = _value(data, at, depth)
-        items.append(item)
+        initial = data[at]
+        if initial < 24:  # small integers are most of a record: no call for those of one byte
+            items.append(initial)
+            at += 1
+        elif 32 <= initial < 56:
+            items.append(31 - initial)
+            at += 1
+        else:
+            item, at = _value(data, at, depth)
+            items.append(item)
     return items, at
 
 
