@@ -56,7 +56,7 @@ class Parser:
     def __init__(self, not_before_s: int = 0):
         self._not_before_s = not_before_s
         self._line = bytearray(_LINE)
-        self._state = array("i", [0, 0])  # 1 and the line's length so far, 0 before its $; length of the line just ended
+        self._state = array("i", [0, 0])  # 1 + length of the line so far, 0 before its $; length of the line just ended
         self._starts = bytearray(_FIELDS)  # where each field starts in the line
         self._values = array("i", [0] * 6)
         self._ddmmyy = -1
