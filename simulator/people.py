@@ -305,7 +305,7 @@ def _march(radius: np.ndarray, turn: np.ndarray, lens: _Lens, box: tuple[int, in
     start = np.repeat(np.repeat(start, 2, 0), 2, 1)[: bottom - top, : right - left]
     ray = rays(1)
     t, gap = follow(ray, start, 4)
-    lost = np.nonzero(((gap > 0.15) & (gap < 15)).ravel())[0]  # outlines, and edges the quick steps jumped over
+    lost = np.nonzero(((gap > 0.2) & (gap < 9)).ravel())[0]  # outlines, and edges the quick steps jumped over
     if len(lost):
         rows = np.resize(lost, (-(-len(lost) // 512), 512))  # OpenCV's remap takes no row of 32767 and more
         again = follow([part.take(rows) for part in ray], start.take(rows) - 2, 26, careful=True)
