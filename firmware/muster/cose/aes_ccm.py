@@ -78,13 +78,18 @@ def _mac(key: bytes, nonce: bytes, aad: bytes, plaintext) -> bytes:
 
 
 @micropython.viper
-def _number(blocks: ptr8, count: int):
+def _number(blocks, count: int):
+    """Writes each block's number at its end."""
+    octets = ptr8(blocks)
     for i in range(count):
-        blocks[16 * i + 14] = i >> 8
-        blocks[16 * i + 15] = i
+        octets[16 * i + 14] = i >> 8
+        octets[16 * i + 15] = i
 
 
 @micropython.viper
-def _xor(a: ptr8, b: ptr8, out: ptr8, length: int):
+def _xor(a, b, out, length: int):
+    left = ptr8(a)
+    right = ptr8(b)
+    result = ptr8(out)
     for i in range(length):
-        out[i] = a[i] ^ b[i]
+        result[i] = left[i] ^ right[i]

@@ -232,15 +232,17 @@ def _comb_of(public: bytes) -> bytes:
 
 
 @micropython.viper
-def _read_columns(scalar: ptr8, out: ptr8):
+def _read_columns(scalar, out):
     """Writes the 43 columns of the little-endian scalar: 6 bits each, row 5 topmost."""
+    octets = ptr8(scalar)
+    columns = ptr8(out)
     for column in range(43):
         digits = 0
         bit = column
         for row in range(6):
-            digits |= (scalar[bit >> 3] >> (bit & 7) & 1) << row
+            digits |= (octets[bit >> 3] >> (bit & 7) & 1) << row
             bit += 43
-        out[column] = digits
+        columns[column] = digits
 
 
 def _columns(scalar: int) -> tuple:
