@@ -8,10 +8,12 @@ module on the pins of the microSD slot (38 TX, 39 RX), and the battery through a
 
 import asyncio
 
+from machine import ADC, SPI, UART, Pin, Signal
+
 from boards.parts.chip import Chip
 from boards.parts.lens import Lens
 from boards.parts.st7789 import St7789
-from machine import ADC, SPI, UART, Pin, Signal
+from boards.parts.wifi import uplink
 
 NAME = "esp32_s3_eye"
 _GNSS_BAUD = 9600
@@ -20,13 +22,15 @@ _BLINK_MS = 80
 
 
 class Board(Chip):
+    uplink = staticmethod(uplink)
+
     def __init__(self):
         super().__init__()
         self._backlight = Signal(Pin(48, Pin.OUT), invert=True)
         self.display = St7789(SPI(2, 40000000, sck=Pin(21), mosi=Pin(47)), Pin(43, Pin.OUT), Pin(44, Pin.OUT),
                               self._backlight)
-        self.lens = Lens(Signal(Pin(3, Pin.OUT)), data_pins=[11, 9, 8, 10, 12, 18, 17, 16], pclk_pin=13, vsync_pin=6, href_pin=7,
-                         sda_pin=4, scl_pin=5, xclk_pin=15, xclk_freq=20000000)
+        self.lens = Lens(Signal(Pin(3, Pin.OUT)), data_pins=[11, 9, 8, 10, 12, 18, 17, 16], pclk_pin=13, vsync_pin=6,
+                         href_pin=7, sda_pin=4, scl_pin=5, xclk_pin=15, xclk_freq=20000000)
         self.gnss = UART(1, _GNSS_BAUD, tx=Pin(38), rx=Pin(39), rxbuf=2048)
         self._battery = ADC(Pin(2), atten=ADC.ATTN_11DB)
         self._pressed = asyncio.ThreadSafeFlag()

@@ -41,7 +41,8 @@ class Screen:
         self._text(clock, 70, 6, _WHITE)
         self._text(date, 128, 2, _GREY)
         self._text("%d to send" % waiting if waiting else "All sent", 166, 2, _WHITE if waiting else _GREEN)
-        self._text("Next upload " + next_upload if online else "Offline: kept safe", 190, 1, _GREY if online else _AMBER)
+        words = "Next upload " + next_upload if online else "Offline: kept safe"
+        self._text(words, 190, 1, _GREY if online else _AMBER)
         self._battery(battery_percent)
         self._show()
 

@@ -20,6 +20,7 @@ class CameraFault(Exception):
 class Lens:
     """Frames of `width` x `height` RGB565, high byte first. `light` is on whenever the camera is."""
 
+    Fault = CameraFault
     width = 240
     height = 240
 

@@ -11,6 +11,13 @@ _POLL_MS = 250
 _CONNECT_MS = 20000
 
 
+def uplink(settings, client_key: bytes):
+    """The uplink that the settings name, with the certificates that provisioning left beside them."""
+    with open("ca.der", "rb") as ca, open("client.der", "rb") as certificate:
+        return Wifi(settings.wifi, settings.receiver_host, settings.receiver_port, ca.read(), certificate.read(),
+                    client_key)
+
+
 class Wifi:
     """`networks`: rows of {"ssid", "key"}, tried in order. Certificates and key are DER."""
 

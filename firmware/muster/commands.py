@@ -1,0 +1,86 @@
+"""The console's commands on a running watch. None shows a template, a key, a record's content or the next prompt."""
+
+import gc
+from hashlib import sha256
+
+from muster.cose import p256
+
+
+def commands(app):
+    """Name to (help, async function of the words after the name that returns lines of text)."""
+
+    async def status(words):
+        now_s = app.clock.now_s()
+        source, uncertainty_ms = app.clock.quality()
+        return [
+            "uptime   %d s, boot %d, %s" % (app.uptime_s(), app.segments.boot_count, app.board.reset_cause()),
+            "clock    %s, source %d, within %d ms" % (
+                "unknown" if now_s is None else "%d %s" % (now_s, app.local_time(now_s)), source, uncertainty_ms),
+            "battery  %d mV" % app.board.battery_mv(),
+            "enrolled %s" % ("no" if app.template is None else sha256(app.template).digest()[:8].hex()),
+            "prompt   %s" % ("open" if app.prompts.open else "none open"),
+            "waiting  %d segments, %d records written, %d lost" % (
+                app.segments.waiting, app.segments.written, app.lost),
+            "heap     %d free, %d used" % (gc.mem_free(), gc.mem_alloc()),
+        ]
+
+    async def log(words):
+        return list(app.log_lines)
+
+    async def fix(words):
+        last = app.track.last
+        if last is None:
+            return ["no fix since boot"]
+        return ["%d.%06d %d.%06d hdop %d.%d, %d s ago%s" % (
+            last[1] // 1000000, last[1] % 1000000, last[2] // 1000000, last[2] % 1000000, last[3] // 10, last[3] % 10,
+            app.uptime_s() - last[0], ", still" if app.track.still else "")]
+
+    async def prompt(words):
+        if words != ["now"]:
+            return ["usage: prompt now"]
+
+        async def drill():
+            result = await app.verify()
+            app.log("drill: outcome %d, reason %d, score %d" % (result.outcome, result.reason, result.score_e4))
+            app.show_result(result.outcome)
+
+        app.ask_press(lambda: app.screen.prompt(1), drill)
+        return ["a drill is on the screen; nothing of it is recorded"]
+
+    async def enrol(words):
+        app.ask_press(app.screen.ask_enrol, app.enrol)
+        return ["the wearer is asked; a press agrees"]
+
+    async def journal(words):
+        closed = app.segments.closed
+        return ["%d segments closed%s, %d sectors free" % (
+            len(closed), " from %d" % closed[0].number if closed else "", app.segments.free_sectors)]
+
+    async def upload(words):
+        return ["sent" if await app.upload() else app.log_lines[-1]]
+
+    async def selftest(words):
+        return ["%-9s%s" % (name, "ok" if good else "FAILED") for name, good in _selftest(app)]
+
+    return {
+        "status": ("time, battery, prompt, records, memory", status),
+        "log": ("what happened lately", log),
+        "fix": ("the newest position", fix),
+        "prompt": ("prompt now: a drill that is not recorded", prompt),
+        "enrol": ("ask the wearer to enrol", enrol),
+        "journal": ("what waits in flash", journal),
+        "upload": ("send now", upload),
+        "selftest": ("check the parts that need no wearer", selftest),
+    }
+
+
+def _selftest(app):
+    """(part, whether it works); the camera is left out, for it opens at a press only."""
+    key, digest = bytes(31) + b"\x01", sha256(b"muster").digest()
+    yield "crypto", p256.verify(p256.public_key(key), digest, p256.sign(key, digest))
+    yield "flash", app.segments.free_sectors > 0
+    yield "networks", app.networks.load() is not None
+    yield "clock", app.clock.now_s() is not None
+    yield "gnss", app.track.last is not None
+    yield "battery", 3000 < app.board.battery_mv() < 4400
+    gc.collect()

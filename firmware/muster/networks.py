@@ -1,0 +1,53 @@
+"""The two networks of a check-in: models/networks.json says which, and from which score on a face matches."""
+
+import json
+
+from muster.vision import face, tflite
+
+_FOLDER = "models/"
+
+
+class NetworksError(Exception):
+    """One line: the file, the field and the reason."""
+
+
+class Networks:
+    """threshold_e4 (cosine * 10,000), model_hash (first 8 bytes of the embedder's SHA-256)."""
+
+    def __init__(self, path=_FOLDER + "networks.json"):
+        try:
+            with open(path) as file:
+                values = json.load(file)
+            self._embedder = _FOLDER + values["embedder"]["file"]
+            self.model_hash = bytes.fromhex(values["embedder"]["sha256"])[:8]
+            self.threshold_e4 = 10 * values["embedder"]["threshold_milli"]
+            self._finder = _FOLDER + values["finder"]["file"]
+            self._finder_threshold = values["finder"]["score_threshold"]
+        except OSError:
+            raise NetworksError("networks.json: missing")
+        except (ValueError, TypeError):
+            raise NetworksError("networks.json: not as models/evaluate.py writes it")
+        except KeyError as error:
+            raise NetworksError("networks.json: %s: missing" % error.args[0])
+
+    def load(self):
+        """Both networks in memory, ready for frames; dropped after the check-in. Raises ModelError, OSError."""
+        return Recogniser(face.Finder(tflite.load(self._finder), self._finder_threshold),
+                          face.Embedder(tflite.load(self._embedder)))
+
+
+class Recogniser:
+    """What checkin.py needs of the networks."""
+
+    match = staticmethod(face.match)
+    template = staticmethod(face.template)
+
+    def __init__(self, finder, embedder):
+        self._finder = finder
+        self.find = finder.find
+        self.embed = embedder.embed
+
+    @property
+    def brightness(self):
+        """Mean grey of the last frame, 0..255."""
+        return self._finder.brightness

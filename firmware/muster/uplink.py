@@ -1,0 +1,121 @@
+"""Store and forward: sends closed segments over HTTP/1.1 and mutual TLS, and frees what is receipted."""
+
+import asyncio
+
+from micropython import const
+
+from muster.cose import cbor, cose
+from muster.cose.p256 import P256Error
+
+_EXCHANGE_MS = const(60000)  # one segment there and its receipt back
+_HEAD_LINES = const(32)
+_HEAD_LINE_BYTES = const(512)
+_BODY_BYTES = const(2048)
+_FIRST_RETRY_S, _LAST_RETRY_S = const(60), const(3600)
+
+_IAT, _UEID, _NUMBER, _DIGEST = 6, 256, -70001, -70003
+
+
+class UplinkError(Exception):
+    """The receiver's answer cannot be used, or it refuses a segment."""
+
+
+class Report:
+    """What an upload came to: segments receipted, the receiver's UTC (0 without a receipt), error or ""."""
+
+    def __init__(self):
+        self.sent = 0
+        self.receiver_s = 0
+        self.error = ""
+
+
+class Uplink:
+    """`connect()` gives an async context manager of (reader, writer)."""
+
+    def __init__(self, segments, connect, host, ueid, receiver_key):
+        self._segments = segments
+        self._connect = connect
+        self._host = host
+        self._ueid = ueid
+        self._receiver_key = receiver_key
+        self.failures = 0  # in a row
+
+    async def upload(self) -> Report:
+        """Send every closed segment, oldest first, over one connection. What fails is kept for the next time."""
+        report = Report()
+        try:
+            async with self._connect() as (reader, writer):
+                while self._segments.closed:
+                    closed = self._segments.closed[0]
+                    await asyncio.wait_for_ms(self._exchange(reader, writer, closed, report), _EXCHANGE_MS)
+            self.failures = 0
+        except (OSError, EOFError, asyncio.TimeoutError, UplinkError, cose.CoseError, cbor.CborError,
+                P256Error) as error:
+            self.failures += 1
+            report.error = "%s: %s" % (type(error).__name__, error)
+        return report
+
+    def retry_s(self, random_byte: int) -> int:
+        """Seconds to the next try after a failure: doubled each time up to an hour, less up to a quarter at random."""
+        wait_s = min(_LAST_RETRY_S, _FIRST_RETRY_S << min(10, max(0, self.failures - 1)))
+        return wait_s - wait_s * random_byte // 1024
+
+    async def _exchange(self, reader, writer, closed, report):
+        """Send one segment and take its receipt."""
+        length = self._segments.message_length(closed)
+        writer.write(("POST /v1/segments HTTP/1.1\r\nHost: %s\r\nContent-Type: application/cose\r\n"
+                      "Content-Length: %d\r\n\r\n" % (self._host, length)).encode())
+        for chunk in self._segments.message(closed):
+            writer.write(chunk)
+            await writer.drain()
+        status, body = await _response(reader)
+        if status == 200:
+            report.receiver_s = self._check(cbor.loads(cose.verify1(body, self._receiver_key)), closed)
+            self._segments.receipted(closed.number)
+            report.sent += 1
+        else:
+            raise UplinkError("segment %d refused with status %d" % (closed.number, status))
+
+    def _check(self, receipt, closed) -> int:
+        """The receipt's time. Raises UplinkError when it is for something else."""
+        if not isinstance(receipt, dict) or not isinstance(receipt.get(_IAT), int):
+            raise UplinkError("receipt: not a map with a time")
+        named = (receipt.get(_UEID), receipt.get(_NUMBER), receipt.get(_DIGEST))
+        if named != (self._ueid, closed.number, closed.digest):
+            raise UplinkError("receipt: for another segment")
+        return receipt[_IAT]
+
+
+async def _response(reader):
+    """(status, body) of an HTTP/1.1 response with Content-Length. Raises UplinkError, EOFError."""
+    line = await _line(reader)
+    parts = line.split(b" ", 2)
+    if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or len(parts[1]) != 3 or not parts[1].isdigit():
+        raise UplinkError("response: no HTTP status line")
+    length = None
+    for _ in range(_HEAD_LINES):
+        line = await _line(reader)
+        if not line:
+            break
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            value = value.strip()
+            if not value.isdigit() or len(value) > 6:
+                raise UplinkError("response: Content-Length is no number")
+            length = int(value)
+    else:
+        raise UplinkError("response: too many header lines")
+    if length is None or length > _BODY_BYTES:
+        raise UplinkError("response: no Content-Length, or over %d" % _BODY_BYTES)
+    return int(parts[1]), await reader.readexactly(length)
+
+
+async def _line(reader) -> bytes:
+    """One line without its end, read byte by byte so that its length is bounded."""
+    line = b""
+    while not line.endswith(b"\r\n"):
+        byte = await reader.readexactly(1)
+        line += byte
+        if len(line) > _HEAD_LINE_BYTES:
+            raise UplinkError("response: a header line over %d bytes" % _HEAD_LINE_BYTES)
+    return line[:-2]
