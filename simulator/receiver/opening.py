@@ -18,6 +18,7 @@ AES_CCM_16_64_128, ECDH_ES_HKDF_256 = 10, -25
 IV, EPHEMERAL_KEY = 5, -1
 KEY_BYTES, NONCE_BYTES = 16, 13
 MAX_FRAME_BYTES = 65535 + TAG_BYTES  # a nonce of 13 bytes leaves 2 for the length (RFC 3610)
+MAX_TYPE = 255
 FRAME_AAD = "Muster"
 
 
@@ -96,6 +97,7 @@ def _ephemeral(key: Any) -> ec.EllipticCurvePublicKey:
 def record_of(plaintext: bytes) -> list[Any]:
     """The record array of a frame: type, seconds and clock quality, then its body. Raises CborError."""
     record = cbor.loads(plaintext)
-    if not isinstance(record, list) or len(record) < 3 or any(type(item) is not int or item < 0 for item in record[:3]):
-        raise CborError("not an array of type, seconds, clock quality and a body")
+    if (not isinstance(record, list) or len(record) < 3 or any(type(item) is not int or item < 0 for item in record[:3])
+            or record[0] > MAX_TYPE):
+        raise CborError(f"not an array of type (to {MAX_TYPE}), seconds, clock quality and a body")
     return record

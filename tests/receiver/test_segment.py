@@ -187,7 +187,7 @@ def test_no_key_frame_does_anything_but_raise(value):
 
 
 @pytest.mark.parametrize("plaintext", [b"", b"\x00", b"\x82\x01\x01", b"\x83\x01\x01\x40", b"\x83\x01\x01\x20",
-                                       b"\x83\x01\x01\xf5", b"\x83\x01\x01\x01\x00"])
+                                       b"\x83\x01\x01\xf5", b"\x83\x19\x01\x00\x01\x01", b"\x83\x01\x01\x01\x00"])
 def test_a_plaintext_that_is_no_record_is_refused(plaintext):
     with pytest.raises(cbor.CborError):
         record_of(plaintext)
