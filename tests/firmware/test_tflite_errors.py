@@ -157,7 +157,7 @@ broken = st.builds(mutated, st.lists(change, min_size=1, max_size=4),
                    st.one_of(st.just(0), st.just(0), st.integers(0, len(WHOLE))))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(models=st.lists(broken, min_size=60, max_size=60))
 def test_damaged_models_run_or_are_refused(vm, models):
     """Any other exception, a crash or a hang of the VM fails the call. The VM has 64 MB."""

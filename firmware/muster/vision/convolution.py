@@ -22,7 +22,7 @@ RAISED = kernels.RAISED
 
 
 class _Window(Operator):
-    """A kernel sliding over a map of height x width x depth, which is staged with its padding first."""
+    """A kernel sliding over a map of height x width x depth, which is staged where it needs padding."""
 
     def _tensors(self, inputs, output):
         self.x = activation_tensor(inputs, 0)
@@ -74,11 +74,10 @@ class _Window(Operator):
         return product(self.x.scale(), self.weights.scale(channel))
 
     def _stage(self):
+        """Copy the input into the map, as unsigned bytes with the padding around."""
         rows, length, stride = self.height, self.width * self.depth, self.map_w * self.depth
-        if self.map_size == rows * length:
-            rows, length, stride = 1, self.map_size, self.map_size
         zero = self.x.zero + 128
-        kernels.enlarge(self.staged, self.source, rows, length, stride, self.first, self.map_size, zero, 128)
+        kernels.enlarge(self.map, self.source, rows, length, stride, self.first, self.map_size, zero, 128)
 
 
 class Convolution(_Window):
@@ -97,16 +96,17 @@ class Convolution(_Window):
         terms = self.kernel_h * self.kernel_w * self.depth
         require(terms <= 1 << 15, "{} terms in a sum are too many".format(terms))
         self._tabulate(graph, output, terms, 1, terms, 0)
-        words = (terms + 1) // 2 * 2
+        words = (terms + kernels.UNROLLED - 1) // kernels.UNROLLED * kernels.UNROLLED
         self.laid_out = self._interleave(graph, terms, words)
         run = self.kernel_w * self.depth
+        self.staged = self.map_size != self.height * self.width * self.depth
         self.shape = array("I", [self.kernel_h, run, self.map_w * self.depth, self.stride_w * self.depth, words,
-                                 kernels.LANES, kernels.LANE_BITS])
+                                 kernels.LANES, kernels.LANE_BITS, 0 if self.staged else 1])
         self.blocks = (self.channels + kernels.BLOCK - 1) // kernels.BLOCK
         self.groups = (self.out_w + kernels.LANES - 1) // kernels.LANES
         pixels = self.groups * kernels.LANES
         self.sizes = (
-            self.map_size,
+            self.map_size if self.staged else 0,
             self.groups * words * 4,
             pixels * self.blocks * kernels.BLOCK * 4,
             pixels * 4,
@@ -130,15 +130,18 @@ class Convolution(_Window):
 
     def bind(self, inputs, output, scratch):
         self.source, self.target = inputs[0], output
-        self.staged, self.packed, self.acc, self.sums = carve(scratch, *self.sizes)
+        self.map, self.packed, self.acc, self.sums = carve(scratch, *self.sizes)
+        if not self.staged:
+            self.map = self.source
 
     def run(self):
-        self._stage()
+        if self.staged:
+            self._stage()
         pixels, channels, shape, table = self.out_w, self.channels, self.shape, self.table
         packed, acc, sums, weights = self.packed, self.acc, self.sums, self.laid_out
         row_step = self.stride_h * self.map_w * self.depth
         for row in range(self.out_h):
-            kernels.pack(packed, self.staged, self.staged, row * row_step, pixels, sums, shape)
+            kernels.pack(packed, self.map, self.map, row * row_step, pixels, sums, shape)
             kernels.multiply(0, weights, packed, acc, weights, packed, self.groups, self.blocks, shape)
             kernels.requantise(0, table, acc, self.target, row * pixels * channels, pixels, channels,
                                self.blocks * kernels.BLOCK, sums, self.limits, table, kernels.ROW_BYTES)
@@ -191,7 +194,7 @@ class Depthwise(_Window):
 
     def bind(self, inputs, output, scratch):
         self.source, self.target = inputs[0], output
-        self.staged, self.acc, self.sums = carve(scratch, *self.sizes)
+        self.map, self.acc, self.sums = carve(scratch, *self.sizes)
 
     def run(self):
         self._stage()
@@ -202,6 +205,6 @@ class Depthwise(_Window):
         for row in range(self.out_h):
             kernels.fill(acc, pixels * channels, RAISED >> 16)
             for weights, first, taps in self.parts:
-                kernels.depthwise(acc, acc, self.staged, row * row_step + first, weights, taps, pixels, shape)
+                kernels.depthwise(acc, acc, self.map, row * row_step + first, weights, taps, pixels, shape)
             kernels.requantise(0, table, acc, self.target, row * pixels * channels, pixels, channels, channels, sums,
                                self.limits, table, kernels.ROW_BYTES)

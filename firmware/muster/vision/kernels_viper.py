@@ -14,6 +14,7 @@ from micropython import const
 LANES = 2 if sys.maxsize >> 32 else 1
 LANE_BITS = 24 if LANES == 2 else 0
 BLOCK = const(8)  # output channels that `multiply` takes at once
+UNROLLED = const(4)  # terms that `multiply` takes at once
 TERMS = const(256)  # products of two bytes that fit a lane of 24 bits
 COLUMNS = const(5)  # words in a row of a requantisation table: see `requantise`
 ROW_BYTES = COLUMNS * 4
@@ -87,10 +88,11 @@ def row_sums(sums: ptr32, src: ptr8, rows: int, terms: int, step: int, stride: i
 
 @micropython.viper
 def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, shape: ptr32):
-    """Gather what a row of `pixels` outputs sees of the staged map `src`, from byte `start`.
+    """Gather what a row of `pixels` outputs sees of the map `src`, from byte `start`.
 
-    shape: runs, bytes of a run, bytes between runs, bytes between pixels, words of an output (even), LANES, LANE_BITS.
-    dst: for each LANES pixels, one word a byte, pixel 1's byte LANE_BITS above pixel 0's; sums: for each pixel.
+    shape: runs, bytes of a run, bytes between runs, bytes between pixels, words of an output, LANES, LANE_BITS,
+    and 1 if the map is int8, 0 if it is unsigned. dst: for each LANES pixels a word a byte, pixel 1's byte LANE_BITS
+    above pixel 0's; sums: the bytes' sum for each pixel.
     """
     runs = shape[0]
     length = shape[1]
@@ -99,6 +101,9 @@ def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, s
     words = shape[4]
     lanes = shape[5]
     bits = shape[6]
+    flip = (1 << bits | 1) << 7
+    if shape[7] == 0:
+        flip = 0
     mask = (1 << bits) - 1
     if bits == 0:
         mask = 0 - 1
@@ -113,7 +118,7 @@ def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, s
         while run < runs:
             i = 0
             while i < length:
-                word = (b[i] << bits) | a[i]
+                word = (b[i] << bits | a[i]) ^ flip
                 dst[i] = word
                 total += word
                 i += 1
@@ -121,9 +126,11 @@ def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, s
             a = ptr8(uint(a) + uint(hop))
             b = ptr8(uint(b) + uint(hop))
             run += 1
-        if runs * length < words:
+        i = runs * length
+        while i < words:
             dst[0] = 0
             dst = ptr32(uint(dst) + 4)
+            i += 1
         sums[pixel] = total & mask
         if lanes == 2:
             sums[pixel + 1] = total >> bits
@@ -181,9 +188,27 @@ def multiply(v: int, w: ptr8, x: ptr32, acc: ptr32, weights: ptr8, packed: ptr32
                     a5 = w[13] * v + a5
                     a6 = w[14] * v + a6
                     a7 = w[15] * v + a7
-                    w = ptr8(uint(w) + 16)
-                    x = ptr32(uint(x) + 8)
-                    n -= 2
+                    v = x[2]
+                    a0 = w[16] * v + a0
+                    a1 = w[17] * v + a1
+                    a2 = w[18] * v + a2
+                    a3 = w[19] * v + a3
+                    a4 = w[20] * v + a4
+                    a5 = w[21] * v + a5
+                    a6 = w[22] * v + a6
+                    a7 = w[23] * v + a7
+                    v = x[3]
+                    a0 = w[24] * v + a0
+                    a1 = w[25] * v + a1
+                    a2 = w[26] * v + a2
+                    a3 = w[27] * v + a3
+                    a4 = w[28] * v + a4
+                    a5 = w[29] * v + a5
+                    a6 = w[30] * v + a6
+                    a7 = w[31] * v + a7
+                    w = ptr8(uint(w) + 32)
+                    x = ptr32(uint(x) + 16)
+                    n -= 4
                 out[0] = out[0] * more + (a0 & mask)
                 out[1] = out[1] * more + (a1 & mask)
                 out[2] = out[2] * more + (a2 & mask)
@@ -274,7 +299,10 @@ def requantise(n: int, t: ptr32, acc: ptr32, out: ptr8, start: int, pixels: int,
     zero = limits[0] - 0x80
     low = limits[1] - 0x80
     high = limits[2] - 0x80
-    floor = limits[3]
+    floor = (limits[3] - 1) << 30
+    half = 1 << 15
+    half = half << 15
+    wide = half << 2  # nought in a word of 32 bits, which the product does not fit
     out = ptr8(uint(out) + uint(start))
     while pixels:
         base = 1 << 15
@@ -283,25 +311,30 @@ def requantise(n: int, t: ptr32, acc: ptr32, out: ptr8, start: int, pixels: int,
         i = 0
         while i < channels:
             n = acc[i] + t[0] - base
-            negative = 0
-            if n < 0:
-                n = 0 - n
-                negative = 1
-            if negative & floor:
+            if n < floor:
                 out[i] = low
             else:
                 n = n << t[4]
-                m = t[1]
-                n0 = n & 0x7FFF
-                n1 = n >> 15
-                m0 = m & 0xFFFF
-                m1 = m >> 16
-                v = n1 * m0 + ((n0 * m0 - negative) >> 15) + 0x8000
-                n = n1 * m1 + ((n0 * m1 + (v >> 1)) >> 15)
-                n = (n + t[3]) >> t[2]
-                if negative:
-                    n = 0 - n
-                n = zero + n
+                if wide:
+                    n = (t[1] * n + half) >> 31
+                else:
+                    negative = 0
+                    if n < 0:
+                        n = 0 - n
+                        negative = 1
+                    m = t[1]
+                    n0 = n & 0x7FFF
+                    n1 = n >> 15
+                    m0 = m & 0xFFFF
+                    m1 = m >> 16
+                    v = n1 * m0 + ((n0 * m0 - negative) >> 15) + 0x8000
+                    n = n1 * m1 + ((n0 * m1 + (v >> 1)) >> 15)
+                    if negative:
+                        n = 0 - n
+                if n < 0:
+                    if t[3]:
+                        n -= 1
+                n = ((t[3] + n) >> t[2]) + zero
                 if n < low:
                     n = low
                 elif n > high:
