@@ -5,6 +5,7 @@ Nobody's likeness: form and colours are drawn from ranges (people_traits), shape
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 import cv2
@@ -241,7 +242,7 @@ def _map_places(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray
     return x * k, y * k, r
 
 
-def _texels(uv: tuple[np.ndarray, ...], n: int) -> tuple[np.ndarray, np.ndarray]:
+def _texels(uv: Sequence[np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray]:
     """Columns and rows of map coordinates on an n x n map."""
     k = np.float32(n / 2 / head.EXTENT)
     middle = np.float32(n / 2 - 0.5)

@@ -192,6 +192,8 @@ def _mouth(traits: Traits, face: Face, canvas: Canvas) -> None:
         np.array((0.80, 0.42, 0.42), np.float32) * (1 - 0.35 * s["lip_red"])
         + np.array((0.25, -0.02, 0.02), np.float32) * s["lip_red"]
     )
+    # The darker the skin, the less its lips differ from it.
+    red = red + (np.array((0.86, 0.70, 0.70), np.float32) - red) * max(0.0, 1 - 2.2 * float(traits.skin.mean()))
     lip = traits.skin * red + np.array((0.018, 0.004, 0.006), np.float32)
     for near, far, shade in ((inner_top, top, 0.82), (inner_low, low, 1.0)):
         outline = np.column_stack((np.r_[x, x[::-1]], np.r_[near, far[::-1]]))
