@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.devices.gnss import Gnss
+from simulator.devices.gnss import Gnss, Window
 from simulator.provision import Provision, provision
 from simulator.receiver.clock import SharedClock
+from simulator.route import Route, from_gpx
 from simulator.scenario import Scenario
 from simulator.watch import Watch
 from simulator.wearer import Wearer
@@ -73,7 +74,7 @@ def begin(scenario: Scenario, folder: Path, bits: int = 64) -> Iterator[Day]:
     folder.mkdir(parents=True, exist_ok=True)
     settings = SETTINGS | {"board": scenario.board, "zone": scenario.zone} | scenario.settings
     made = provision(folder / "provision", scenario.seed, settings=settings, now_s=scenario.start_unix_s)
-    gnss = Gnss.of(scenario)
+    gnss = _gnss(scenario)
     receiver = Receiver(made.state, scenario.start_unix_s * 1000)
     try:
         watch = Watch(firmware_files() | made.bundle.files, folder / "watch", start_unix_s=scenario.start_unix_s,
@@ -100,6 +101,17 @@ def live(scenario: Scenario, folder: Path, progress: Callable[[float], None] = l
             now_us = day.watch.world.now_us
             progress(now_us / 1e6)
     return day
+
+
+def _gnss(scenario: Scenario) -> Gnss:
+    """The receiver on the scenario's route. Raises RouteError."""
+    start_s = scenario.start_unix_s
+    if scenario.gpx:
+        route = from_gpx(Path(scenario.gpx), start_s)
+    else:
+        route = Route([(start_s + point["at_s"], point["lat"], point["lon"]) for point in scenario.route])
+    windows = [Window(start_s + period.start_s, start_s + period.end_s, period.kind) for period in scenario.sky]
+    return Gnss(route, scenario.seed, windows)
 
 
 def _plan(watch: Watch, scenario: Scenario) -> None:

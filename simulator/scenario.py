@@ -10,10 +10,12 @@ from typing import Any
 
 import yaml
 
+from simulator.devices.gnss import KINDS
+
 LIMIT_BYTES = 256 * 1024
 FOLDER = Path(__file__).resolve().parent / "scenarios"
 WHO = ("wearer", "stranger", "nobody", "ignore")
-SKIES = ("open", "canyon", "tunnel", "jammed", "silent", "cold")
+SKIES = KINDS
 NETWORKS = ("down", "hangs")
 ACTIONS = ("enrol", "console", "reset", "power-cut", "press")
 

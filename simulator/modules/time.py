@@ -49,7 +49,7 @@ def time_ns():
 
 
 def gmtime(s=None):
-    return _real.gmtime((time() if s is None else s) + _EPOCH_S)
+    return _real.gmtime((time() if s is None else s) + _EPOCH_S)[:8]  # the chip's has no isdst
 
 
 localtime = gmtime
