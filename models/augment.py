@@ -42,12 +42,12 @@ def light(rng, picture):
     return x
 
 
-def sensor(rng, x):
+def sensor(rng, x, noise=9):
     """Blur and noise on float 0..255; returns uint8."""
     if rng.random() < 0.35:
         x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.3, 1.1))
     if rng.random() < 0.5:
-        x = x + rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(1, 9))
+        x = x + rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(1, noise))
     return np.clip(x + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -79,10 +79,9 @@ def fit_similarity(points, onto):
 def embedder_view(rng, aligned112, mirror):
     """One training input [64, 64, 3] uint8 from an aligned 112x112 face."""
     picture = aligned112[:, ::-1] if mirror else aligned112
-    spread = 2.5 if rng.random() < 0.15 else 1.0
-    jitter = similarity(
-        rng.normal(0, 2.0) * spread, np.exp(rng.normal(0, 0.025) * spread), rng.normal(0, 1.2, 2) * spread, (56, 72)
-    )
+    spread = 2.0 if rng.random() < 0.15 else 1.0  # the finder's landmarks err by some pixels; the embedder must bear it
+    turn, growth, shift = rng.normal(0, 3.0) * spread, np.exp(rng.normal(0, 0.035) * spread), rng.normal(0, 1.8, 2)
+    jitter = similarity(turn, growth, shift * spread, (56, 72))
     x = light(rng, picture)
     smoothing = rng.uniform(0.3, 0.9)
     x = cv2.GaussianBlur(x, (0, 0), smoothing)

@@ -88,8 +88,10 @@ class Layer(nn.Module):
         return self.out_size**2 * weight.numel()
 
     def fold(self):
-        """Fold the batch norm into the weights and a bias; inference statistics."""
+        """Fold the batch norm, if still there, into the weights and a bias; inference statistics."""
         norm = self.norm
+        if norm is None:
+            return
         gain = norm.weight.data / torch.sqrt(norm.running_var + norm.eps)
         self.conv.weight.data *= gain[:, None, None, None]
         self.bias = nn.Parameter(norm.bias.data - norm.running_mean * gain)

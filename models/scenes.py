@@ -16,14 +16,19 @@ MIRRORED = [1, 0, 2, 4, 3]
 FACELESS = 0.3  # part of the frames
 
 
-def place(rng, landmarks, low=0.3, high=1.3, roll_deg=25):
+def sitting(rng):
+    """(size in parts of the guided size, middle in the frame, roll in degrees): mostly as the oval asks, some far off."""
+    if rng.random() < 0.3:
+        return np.exp(rng.uniform(np.log(0.3), np.log(1.3))), rng.uniform(16, 64, 2), rng.uniform(-25, 25)
+    return rng.uniform(0.65, 1.2), np.clip(rng.normal(40, 6, 2), 14, 66), rng.normal(0, 8)
+
+
+def place(rng, landmarks):
     """(warp 2x3, landmarks in the frame [5, 2]) that puts the face somewhere in the frame, all landmarks inside."""
-    eyes = np.hypot(*(landmarks[1] - landmarks[0]))
-    centre = landmarks.mean(0)
+    eyes, centre = np.hypot(*(landmarks[1] - landmarks[0])), landmarks.mean(0)
     for _ in range(20):
-        size = np.exp(rng.uniform(np.log(low), np.log(high))) if rng.random() < 0.5 else rng.uniform(0.6, high)
-        wanted = rng.uniform(16, 64, 2) if rng.random() < 0.5 else np.clip(rng.normal(40, 7, 2), 14, 66)
-        warp = similarity(rng.uniform(-roll_deg, roll_deg), GUIDED_EYES * size / eyes, wanted - centre, centre)
+        size, middle, roll_deg = sitting(rng)
+        warp = similarity(roll_deg, GUIDED_EYES * size / eyes, middle - centre, centre)
         placed = landmarks @ warp[:, :2].T + warp[:, 2]
         if placed.min() > 1 and placed.max() < SIZE - 2:
             break
@@ -57,7 +62,7 @@ def degrade(rng, picture):
     if rng.random() < 0.15:  # motion
         length = int(rng.integers(2, 4))
         picture = cv2.blur(picture, (length, 1) if rng.random() < 0.5 else (1, length))
-    return sensor(rng, light(rng, picture))
+    return sensor(rng, light(rng, picture), noise=4)  # the 3x3 mean has taken two thirds of it
 
 
 def make(rng, rooms, faces):
