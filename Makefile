@@ -20,7 +20,7 @@ test: $(READY) $(VMS) ## run the tests, firmware on the 64-bit and the 32-bit VM
 
 check: $(READY) $(TYPINGS) ## lint, check types, and compile the firmware for the chip
 	$(BIN)/ruff check .
-	$(BIN)/mypy --config-file firmware/mypy.ini firmware
+	$(BIN)/mypy --config-file firmware/mypy.ini -p muster -p boards -m main
 	$(BIN)/python -m tools.cross
 
 bench: $(READY) ## measure; prints the table and writes build/bench.json

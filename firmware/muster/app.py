@@ -63,7 +63,7 @@ class App:
                              settings.receiver_host, ueid, bytes.fromhex(settings.receiver_signing_key))
         self.next_upload_ms = board.uptime_ms() + _FIRST_UPLOAD_S * 1000
         self._fixes = []  # kept, and not yet recorded
-        self._clock_set_s = 0
+        self._clock_set_s = -_RESET_S  # uptime when GNSS last set the clock
         self._dark_ms = 0  # uptime at which the screen goes dark; 0: it stays as it is
         self._lit = asyncio.Event()
         self._clock_changed = asyncio.Event()
@@ -184,7 +184,7 @@ class App:
 
     def _keep_mark(self, mark):
         try:
-            self.segments.keep(mark)
+            self.segments.keep(mark, self.clock.now_s() or 0)
         except (JournalFull, OSError) as error:
             self.log("mark lost: %s" % error)
 

@@ -95,11 +95,11 @@ class Segments:
         if self._length > _LIMIT:
             self.close()
 
-    def keep(self, mark: bytes):
-        """Keep a mark without a record."""
+    def keep(self, mark: bytes, now_s: int):
+        """Keep a mark without a record. Raises JournalFull."""
         self._check_room(0)
         if self._position is None:
-            self._open(0)
+            self._open(now_s)
         self._journal.append(DATA, b"", mark)
         self.mark = mark
 

@@ -104,7 +104,7 @@ time.sleep_ms(2000)
 print(uart.any(), uart.readline())
 time.sleep_ms(60000)
 print(uart.any())
-""" + IDLE, sentences=lambda unix_ms: b"$%d\r\n" % unix_ms)
+""" + IDLE, sentences=lambda unix_ms: f"${unix_ms}\r\n".encode())
     watch.run(until_s=70)
     assert printed(watch) == ["32 b'$%d\\r\\n'" % ((START + 1) * 1000), "256"]
 
