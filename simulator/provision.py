@@ -69,12 +69,13 @@ class Provision:
 
 
 def provision(folder: str | Path, seed: int | None = None, devices: int = 1, host: str = HOST,
-              settings: dict[str, Any] | None = None, now_s: int = 0) -> Provision:
+              settings: dict[str, Any] | None = None, now_s: int = 0, database: str | None = None) -> Provision:
     """Makes a receiver and `devices` watches in a new or empty `folder`. Raises ProvisionError, StoreError.
 
     With a `seed` every byte follows from it, which is for simulation only; without one, keys are of os.urandom.
     `host` is the receiver's name, in its certificate and in each watch's settings.json, which takes the rest from
-    `settings`. `now_s` is the UTC second that registration is noted with.
+    `settings`. `now_s` is the UTC second that registration is noted with, `database` the URL of another database than
+    the state folder's own.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -93,7 +94,7 @@ def provision(folder: str | Path, seed: int | None = None, devices: int = 1, hos
     authority = _Authority(secrets)
     authority.write(folder / "authority")
     state = _receiver(folder / "receiver", authority, secrets, names)
-    store = Store(state.database)
+    store = Store(database or state.database)
     try:
         bundles = [_device(index, authority, secrets, state, store, settings, now_s) for index in range(devices)]
     finally:
@@ -249,10 +250,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="watches to make, 1 unless given")
     parser.add_argument("--host", default=HOST, help=f"the receiver's name, {HOST} unless given")
     parser.add_argument("--settings", type=Path, metavar="FILE", help="JSON object: settings of the watches")
+    parser.add_argument("--database", metavar="URL", help="the receiver's database, a SQLite file unless given")
     options = parser.parse_args(arguments)
     try:
         settings = _settings(options.settings) if options.settings else {}
-        made = provision(options.folder, options.seed, options.devices, options.host, settings, int(time.time()))
+        made = provision(options.folder, options.seed, options.devices, options.host, settings, int(time.time()),
+                         options.database)
     except (ProvisionError, StoreError, OSError) as error:
         print(f"provision: {error}", file=sys.stderr)
         return 1

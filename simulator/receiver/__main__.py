@@ -99,6 +99,7 @@ def _serve(options: argparse.Namespace, state: State, store: Store) -> None:
     from simulator.receiver.ingest import Receiver
     from simulator.receiver.server import ListenError, listen, serve
 
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     now_ms = _clock(options)
     receiver = Receiver(state, store, now_ms)
     app = application(receiver.accept, lambda: store.purge(now_ms() // 1000 - options.retention_days * DAY_S))

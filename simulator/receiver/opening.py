@@ -20,6 +20,10 @@ KEY_BYTES, NONCE_BYTES = 16, 13
 MAX_FRAME_BYTES = 65535 + TAG_BYTES  # a nonce of 13 bytes leaves 2 for the length (RFC 3610)
 MAX_TYPE = 255
 FRAME_AAD = "Muster"
+_PROTECTED, _RECIPIENT_PROTECTED = cbor.dumps({ALGORITHM: AES_CCM_16_64_128}), cbor.dumps({ALGORITHM: ECDH_ES_HKDF_256})
+_KEY_AAD = cbor.dumps(["Encrypt", _PROTECTED, b""])  # the Enc_structure, RFC 9052, section 5.3
+_NOBODY = [None, None, None]
+_KDF_CONTEXT = cbor.dumps([AES_CCM_16_64_128, _NOBODY, _NOBODY, [8 * KEY_BYTES, _RECIPIENT_PROTECTED]])  # RFC 9053, 5.2
 
 
 class OpeningError(ValueError):
@@ -28,17 +32,13 @@ class OpeningError(ValueError):
 
 def unwrap(key_frame: Tag, private: ec.EllipticCurvePrivateKey, kid: bytes) -> bytes:
     """The 16-byte segment key that `key_frame` wraps to the receiver's key of id `kid`. Raises OpeningError."""
-    protected, nonce, ciphertext, recipient = _parts(key_frame)
-    recipient_protected, recipient_unprotected, _ = recipient
-    if recipient_unprotected.get(KID) != kid:
+    nonce, ciphertext, recipient = _parts(key_frame)
+    if recipient.get(KID) != kid:
         raise OpeningError("key frame: for another receiver's key")
-    shared = private.exchange(ec.ECDH(), _ephemeral(recipient_unprotected.get(EPHEMERAL_KEY)))
-    party = [None, None, None]
-    context = cbor.dumps([AES_CCM_16_64_128, party, party, [8 * KEY_BYTES, recipient_protected]])
-    key = HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=context).derive(shared)
-    aad = cbor.dumps(["Encrypt", protected, b""])
+    shared = private.exchange(ec.ECDH(), _ephemeral(recipient.get(EPHEMERAL_KEY)))
+    key = HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=_KDF_CONTEXT).derive(shared)
     try:
-        segment_key = AESCCM(key, tag_length=TAG_BYTES).decrypt(nonce, ciphertext, aad)
+        segment_key = AESCCM(key, tag_length=TAG_BYTES).decrypt(nonce, ciphertext, _KEY_AAD)
     except InvalidTag:
         raise OpeningError("key frame: does not decrypt") from None
     if len(segment_key) != KEY_BYTES:
@@ -64,22 +64,21 @@ class Frames:
             raise OpeningError("frame: does not decrypt") from None
 
 
-def _parts(key_frame: Tag) -> tuple[bytes, bytes, bytes, list[Any]]:
-    """Protected header, nonce, ciphertext and the one recipient of the form that the watch writes."""
+def _parts(key_frame: Tag) -> tuple[bytes, bytes, dict[Any, Any]]:
+    """Nonce, ciphertext and the one recipient's unprotected header, when the form is what the watch writes."""
     try:
         protected, unprotected, ciphertext, [recipient] = key_frame.value
         recipient_protected, recipient_unprotected, recipient_ciphertext = recipient
         nonce = unprotected[IV]
-        right = (all(isinstance(part, bytes) for part in (protected, recipient_protected, ciphertext, nonce))
-                 and isinstance(recipient_unprotected, dict) and not recipient_ciphertext
-                 and cbor.loads(protected) == {ALGORITHM: AES_CCM_16_64_128}
-                 and cbor.loads(recipient_protected) == {ALGORITHM: ECDH_ES_HKDF_256}
+        right = (protected == _PROTECTED and recipient_protected == _RECIPIENT_PROTECTED and not recipient_ciphertext
+                 and isinstance(recipient_unprotected, dict)
+                 and isinstance(ciphertext, bytes) and isinstance(nonce, bytes)
                  and TAG_BYTES < len(ciphertext) <= 64 and len(nonce) == NONCE_BYTES)
     except (TypeError, ValueError, KeyError):
         right = False
     if not right:
         raise OpeningError("key frame: not AES-CCM-16-64-128 with one recipient by ECDH-ES+HKDF-256")
-    return protected, nonce, ciphertext, recipient
+    return nonce, ciphertext, recipient_unprotected
 
 
 def _ephemeral(key: Any) -> ec.EllipticCurvePublicKey:

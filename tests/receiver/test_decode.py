@@ -122,10 +122,11 @@ def test_no_record_does_anything_but_decode_or_raise(kind, quality, dt_s, body, 
 
 RECORDS = """
 from muster import records
-from muster.checkin import Result
+class Result:
+    outcome, reason, tries, score_e4, needs_person = 0, 0, 1, 7000, False
 rows = [
     records.boot("power", bytes(8)), records.clock(3, 1790000010000, None),
-    records.checkin(20717, 2, 1790000000, 1790000020, Result(0, 0, 7000), 4100, bytes(8), [48000000, 9000000, 3]),
+    records.checkin(20717, 2, 1790000000, 1790000020, Result, 4100, bytes(8), [48000000, 9000000, 3]),
     records.track([(10, 4800000, 900000, 9), (40, 4800010, 900010, 14)], 45), records.no_fix(0, 30, 2, 40),
     records.fault("camera", "no frame"), records.enrolled(bytes(8), bytes(8)), records.status(3900, 100000, 200, 0),
     records.gap(20717, 3, 1790000000, 1790009000, 8)]
