@@ -112,6 +112,46 @@ def addition(rng: np.random.Generator) -> tuple[bytes, list[np.ndarray]]:
     return model, [int8(rng, shape), int8(rng, shape)]
 
 
+def multiplication(rng: np.random.Generator) -> tuple[bytes, list[np.ndarray]]:
+    shape = (1, *(int(v) for v in rng.integers(1, 14, 3)))
+    a, b = (Tensor(n, shape, np.float32(10 ** rng.uniform(-2, 0)), zero_point(rng)) for n in "ab")
+    y = Tensor("y", shape, np.float32(a.scale * b.scale * 10 ** rng.uniform(0, 3)), zero_point(rng))
+    model = build([Operator("MUL", [a, b], y, {"FusedActivationFunction": activation(rng)})], [a, b], [y])
+    return model, [int8(rng, shape), int8(rng, shape)]
+
+
+def relu(rng: np.random.Generator) -> tuple[bytes, list[np.ndarray]]:
+    shape = (1, 5, 5, 16)
+    x = Tensor("x", shape, np.float32(10 ** rng.uniform(-2, 0)), zero_point(rng))
+    y = Tensor("y", shape, np.float32(x.scale * rng.uniform(0.1, 3)), zero_point(rng))
+    return build([Operator(str(rng.choice(["RELU", "RELU6"])), [x], y)], [x], [y]), [int8(rng, shape)]
+
+
+def pool(rng: np.random.Generator) -> tuple[bytes, list[np.ndarray]]:
+    height, width, channels = (int(v) for v in rng.integers(1, (12, 12, 9)))
+    window_h, window_w, stride_h, stride_w = (int(v) for v in rng.integers(1, (6, 6, 4, 4)))
+    padding = 0 if window_h > height or window_w > width else int(rng.integers(0, 2))
+    x = Tensor("x", (1, height, width, channels), np.float32(10 ** rng.uniform(-2, 0)), zero_point(rng))
+    y = Tensor("y", (1, slid(height, window_h, stride_h, padding), slid(width, window_w, stride_w, padding), channels),
+               x.scale, x.zero)
+    options = {"Padding": padding, "StrideW": stride_w, "StrideH": stride_h, "FilterWidth": window_w,
+               "FilterHeight": window_h, "FusedActivationFunction": activation(rng)}
+    kind = str(rng.choice(["AVERAGE_POOL_2D", "MAX_POOL_2D"]))
+    return build([Operator(kind, [x], y, options)], [x], [y]), [int8(rng, x.shape)]
+
+
+def mean(rng: np.random.Generator) -> tuple[bytes, list[np.ndarray]]:
+    x = Tensor("x", (1, *(int(v) for v in rng.integers(1, 20, 3))), np.float32(10 ** rng.uniform(-2, 0)),
+               zero_point(rng))
+    keep = bool(rng.integers(0, 2))
+    y = Tensor("y", (1, 1, 1, x.shape[3]) if keep else (1, x.shape[3]), x.scale, x.zero)
+    if rng.random() < 0.7:
+        y.scale, y.zero = np.float32(x.scale * rng.uniform(0.1, 3)), zero_point(rng)
+    axes = np.int32(rng.choice([[1, 2], [2, 1], [-2, -3], [1, -2]]))
+    over = Tensor("axes", (2,), data=axes, type="int32")
+    return build([Operator("MEAN", [x, over], y, {"KeepDims": keep})], [x], [y]), [int8(rng, x.shape)]
+
+
 def pad(rng: np.random.Generator) -> tuple[bytes, list[np.ndarray]]:
     shape = (1, *(int(v) for v in rng.integers(1, 9, 3)))
     amounts = np.zeros((4, 2), np.int32)
@@ -122,7 +162,9 @@ def pad(rng: np.random.Generator) -> tuple[bytes, list[np.ndarray]]:
     return build([Operator("PAD", [x, how], y)], [x], [y]), [int8(rng, shape)]
 
 
-@pytest.mark.parametrize("make", [convolution, fully_connected, addition, pad])
+@pytest.mark.parametrize(
+    "make", [convolution, fully_connected, addition, multiplication, relu, pool, mean, pad]
+)
 @quick
 @given(rng=seeds)
 def test_operator_equals_reference_kernel(vm, make, rng):

@@ -114,10 +114,12 @@ except tflite.ModelError as error:
 
 
 def whole() -> bytes:
-    """A network with every operator that the reader lays out anew or reads constants for."""
+    """A network with every operator."""
     x, a = Tensor("x", (1, 4, 4, 3), 0.5, 1), Tensor("a", (1, 4, 4, 8), 2.0, -128)
-    d, s, p = Tensor("d", (1, 4, 4, 8), 1.0, 3), Tensor("s", (1, 4, 4, 8), 3.0, -5), Tensor("p", (1, 5, 6, 8), 3.0, -5)
-    f, y = Tensor("f", (1, 240), 3.0, -5), Tensor("y", (1, 5), 20.0)
+    d, s, m = Tensor("d", (1, 4, 4, 8), 1.0, 3), Tensor("s", (1, 4, 4, 8), 3.0, -5), Tensor("m", (1, 4, 4, 8), 90.0, 1)
+    p, q, r = (Tensor(name, (1, height, 6, 8), 3.0, -5) for name, height in (("p", 5), ("q", 3), ("r", 3)))
+    u, v = Tensor("u", (1, 3, 6, 8), 2.5, -5), Tensor("v", (1, 3, 6, 8), 2.5, 4)
+    e, f, y = Tensor("e", (1, 8), 2.0, 4), Tensor("f", (8,), 2.0, 4), Tensor("y", (1, 5), 20.0)
     rng = np.random.default_rng(3)
 
     def constants(shape: tuple[int, ...], axis: int, channels: int) -> list[Tensor]:
@@ -126,15 +128,23 @@ def whole() -> bytes:
                 Tensor("b", (channels,), 0.125, data=rng.integers(-99, 99, channels, dtype=np.int32), type="int32")]
 
     how = Tensor("how", (4, 2), data=np.int32([[0, 0], [1, 0], [1, 1], [0, 0]]), type="int32")
+    over = Tensor("over", (2,), data=np.int32([1, 2]), type="int32")
     one = {"StrideW": 1, "StrideH": 1, "FusedActivationFunction": 1}
+    window = {"FilterWidth": 3, "FilterHeight": 2}
     return build(
         [
             Operator("CONV_2D", [x, *constants((8, 3, 3, 3), 0, 8)], a, one),
             Operator("DEPTHWISE_CONV_2D", [a, *constants((1, 3, 3, 8), 3, 8)], d, {**one, "DepthMultiplier": 1}),
             Operator("ADD", [a, d], s),
+            Operator("MUL", [s, d], m),
             Operator("PAD", [s, how], p),
-            Operator("RESHAPE", [p], f),
-            Operator("FULLY_CONNECTED", [f, *constants((5, 240), 0, 5)], y),
+            Operator("AVERAGE_POOL_2D", [p], q, {**window, "StrideW": 1, "StrideH": 2}),
+            Operator("MAX_POOL_2D", [q], r, {**window, "StrideW": 1, "StrideH": 1}),
+            Operator("RELU", [r], u),
+            Operator("RELU6", [u], v),
+            Operator("MEAN", [v, over], e),
+            Operator("RESHAPE", [e], f),
+            Operator("FULLY_CONNECTED", [f, *constants((5, 8), 0, 5)], y),
         ],
         [x],
         [y],

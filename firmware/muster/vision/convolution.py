@@ -14,9 +14,10 @@ from .operator import (
     output_limits,
     padding,
     require,
+    require_int8,
     set_row,
 )
-from .scales import FLOAT_BITS, product, quotient, rounded
+from .scales import FLOAT_BITS, multiplier, product, quotient, rounded
 
 RAISED = kernels.RAISED
 
@@ -28,8 +29,7 @@ class _Window(Operator):
         self.x = activation_tensor(inputs, 0)
         self.weights = constant_tensor(inputs, 1, "int8")
         self.bias = constant_tensor(inputs, 2, "int32") if len(inputs) > 2 and inputs[2] is not None else None
-        require(output.type == "int8", "the output is not int8")
-        require(output.scales == 1, "the output has {} scales, not 1".format(output.scales))
+        require_int8(output)
 
     def _slide(self, output, options):
         """The geometry, from tensors of 4 dimensions and the options that both kinds of convolution begin with."""
@@ -65,7 +65,7 @@ class _Window(Operator):
         for channel in range(count):
             bias = graph.int32(self.bias, channel) if self.bias is not None else 0
             if channel == 0 or weights.scales > 1:
-                scale = quotient(self._scale(channel), output.scale())
+                scale = multiplier(quotient(self._scale(channel), output.scale()))
             zero_part = (self.x.zero + 128) * (sums[channel] - RAISED)
             set_row(self.table, channel, bias - zero_part - raised, abs(bias) + terms * 255 * 128, scale)
 

@@ -4,7 +4,7 @@ from array import array
 
 from .flatbuffer import ModelError, Table
 from .kernels_viper import COLUMNS
-from .scales import FLOAT_BITS, multiplier, quotient, to_int
+from .scales import FLOAT_BITS, quotient, to_int
 
 ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 ACC_LIMIT = 1 << 30  # accumulators stay below it: what `requantise` can take
@@ -30,13 +30,22 @@ def require(condition: bool, reason: str):
         raise ModelError(reason)
 
 
+def require_int8(tensor):
+    """One scale is asked for too."""
+    require(tensor.type == "int8", "'{}' is not int8".format(tensor.name))
+    require(tensor.scales == 1, "'{}' has {} scales, not 1".format(tensor.name, tensor.scales))
+
+
+def require_same_scale(a, b):
+    require(a.zero == b.zero and a.scale() == b.scale(), "'{}' and '{}' differ in scale".format(a.name, b.name))
+
+
 def activation_tensor(inputs: list, index: int):
     """Input `index`, which must be a computed int8 tensor with one scale."""
     require(index < len(inputs) and inputs[index] is not None, "input {} is missing".format(index))
     tensor = inputs[index]
-    require(tensor.type == "int8", "'{}' is not int8".format(tensor.name))
+    require_int8(tensor)
     require(tensor.at == 0, "'{}' is a constant".format(tensor.name))
-    require(tensor.scales == 1, "'{}' has {} scales, not 1".format(tensor.name, tensor.scales))
     return tensor
 
 
@@ -76,9 +85,9 @@ def new_table(channels: int) -> array:
     return array("I", bytes(COLUMNS * 4 * channels))
 
 
-def set_row(table: array, row: int, bias: int, largest: int, real: "tuple[int, int]"):
-    """Fill one row: `bias` is added first, the sum never exceeds `largest` in magnitude, `real` is the multiplier."""
-    q, shift = multiplier(real)
+def set_row(table: array, row: int, bias: int, largest: int, scale: "tuple[int, int]"):
+    """Fill one row: `bias` is added first, then the sum, at most `largest` in magnitude, times `scale` (Q31, shift)."""
+    q, shift = scale
     left, right = max(shift, 0), max(-shift, 0)
     require(largest << left < ACC_LIMIT, "an accumulator could overflow")
     if right > 30:

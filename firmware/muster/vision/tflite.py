@@ -3,8 +3,9 @@
 import os
 
 from .convolution import Convolution, Depthwise, FullyConnected
-from .elementwise import Add, Pad, Reshape
+from .elementwise import Add, Mul, Pad, Relu, Relu6, Reshape
 from .flatbuffer import ModelError, Reader, Table
+from .pooling import AveragePool, MaxPool, Mean
 from .scales import from_float32
 
 __all__ = ("Model", "ModelError", "load")
@@ -19,11 +20,17 @@ ALIGNMENT = 16  # what the chip's vector loads need
 
 OPERATORS = {  # builtin code: name, highest version, class
     0: ("ADD", 2, Add),
+    1: ("AVERAGE_POOL_2D", 2, AveragePool),
     3: ("CONV_2D", 3, Convolution),
     4: ("DEPTHWISE_CONV_2D", 3, Depthwise),
     9: ("FULLY_CONNECTED", 5, FullyConnected),
+    17: ("MAX_POOL_2D", 2, MaxPool),
+    18: ("MUL", 2, Mul),
+    19: ("RELU", 2, Relu),
+    21: ("RELU6", 2, Relu6),
     22: ("RESHAPE", 1, Reshape),
     34: ("PAD", 2, Pad),
+    40: ("MEAN", 2, Mean),
 }
 TYPES = {2: ("int32", 4), 9: ("int8", 1)}
 
