@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -20,6 +19,7 @@ from simulator.receiver.verify import verify_store
 
 CAUSES = {1: "power", 2: "reset pin", 3: "watchdog", 4: "deep sleep", 5: "software"}
 METRES_PER_DEGREE = 111_195
+BURST_US = 100_000  # frames closer than this are of one burst
 STEP_S = 10  # between two points at which the tracks are compared
 
 
@@ -53,13 +53,21 @@ class Summary:
                   (v["frames_without_light"], "frames taken without the light")]
         return [f"{count} {what}" for count, what in checks if count]
 
+    @property
+    def frames(self) -> list[tuple[int, np.ndarray]]:
+        """The frames that were looked at: each taken alone, not in the run of those in which the sensor settles."""
+        kept = self.day.watch.camera.frames
+        times = np.array([us for us, _ in kept])
+        apart = np.diff(times, prepend=-BURST_US, append=1 << 62) > BURST_US
+        return [frame for frame, before, after in zip(kept, apart, apart[1:], strict=False) if before and after]
+
     def write_report(self) -> None:
         day, folder = self.day, self.day.folder
         times = np.arange(0, day.scenario.hours * 3600, 30) + day.scenario.start_unix_s
         true = [(p.lat, p.lon) for p in (day.gnss.true_position(float(t)) for t in times)]
         recorded = [(fix["lat_e5"] / 1e5, fix["lon_e5"] / 1e5) for fix in self.fixes]
         screens = [(self._clock(us / 1e6), day.watch.screens.folder / name) for us, name in day.watch.screens.shown]
-        frames = [(self._clock(us / 1e6), rgb) for us, rgb in day.watch.camera.frames]
+        frames = [(self._clock(us / 1e6), rgb) for us, rgb in self.frames]
         good = {(v.number, v.frame): v.is_signed and v.is_chained and v.is_stored for v in self.verified}
         rows = [{"time": self._local(record["at_s"]), "type": record["type"], "segment": record["segment"],
                  "frame": record["frame"], "verified": good[record["segment"], record["frame"]],
@@ -71,7 +79,7 @@ class Summary:
         prompts = [self._prompt(record) for record in self.records if record["type"] == "check-in"]
         bad_segments = {v.number for v in self.verified if not (v.is_signed and v.is_chained)}
         return {
-            "scenario": scenario.name, "start": self._start().isoformat(), "hours": scenario.hours,
+            "scenario": scenario.name, "start": f"{self._start():%Y-%m-%d %H:%M}", "hours": scenario.hours,
             "seed": scenario.seed, "prompts": prompts,
             "outcomes": {name: sum(prompt["outcome"] == name for prompt in prompts) for name in OUTCOMES},
             "fixes": len(self.fixes), "gnss_seconds": round(scenario.hours * 3600),
@@ -103,10 +111,10 @@ class Summary:
                 "score": None if score is None else score / 10000, "threshold": record["threshold_e4"] / 10000,
                 "manual_check": record["manual_check"]}
 
-    def _track_error(self) -> dict[str, float]:
+    def _track_error(self) -> dict[str, float | None]:
         """Metres between the recorded track, straight between its fixes, and the true one, where there was a fix."""
         if len(self.fixes) < 2:
-            return {"p50": math.nan, "p95": math.nan}
+            return {"p50": None, "p95": None}
         points = sorted((fix["at_s"], fix["lat_e5"] / 1e5, fix["lon_e5"] / 1e5) for fix in self.fixes)
         known = np.array(points)
         times = np.arange(known[0, 0], known[-1, 0], STEP_S)

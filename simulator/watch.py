@@ -59,6 +59,7 @@ class Watch:
         self.network_used = network_used
         self.cut_after_flash_ops = -1
         self.boots: list[tuple[int, int]] = []  # (time_us, reset cause)
+        self.presses: list[int] = []  # times in µs
         self.camera_opened: list[tuple[int, bool]] = []  # (time_us, whether its light was on) of each frame taken
         self.console_output = bytearray()
         self._vm: Vm | None = None
@@ -118,6 +119,7 @@ class Watch:
 
     def press(self, button: str = "boot", hold_ms: int = 150) -> None:
         """Press a button now and let it go after `hold_ms`."""
+        self.presses.append(self.world.now_us)
         if button in self.wiring.ladder_uv:
             self._ladder_uv = self.wiring.ladder_uv[button]
             self.world.after(hold_ms * 1000, lambda: setattr(self, "_ladder_uv", self.wiring.ladder_idle_uv))

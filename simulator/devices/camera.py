@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 FAULTS = ("none-frames", "not-found", "stuck")
-KEPT_FRAMES = 16
+KEPT_FRAMES = 128
 JPEG_QUALITY = 85
 
 # Light and green cast of the first frames after init: exposure and white balance are still settling.
