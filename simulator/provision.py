@@ -28,7 +28,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from simulator.receiver import state as receiver_state
-from simulator.receiver.segment import key_id
 from simulator.receiver.state import State, public_point, write_private_key, write_secret
 from simulator.receiver.store import Store, StoreError
 
@@ -94,9 +93,11 @@ def provision(folder: str | Path, seed: int | None = None, devices: int = 1, hos
     authority = _Authority(secrets)
     authority.write(folder / "authority")
     state = _receiver(folder / "receiver", authority, secrets, names)
+    watches = [_device(index, authority, secrets, state, settings) for index in range(devices)]
+    bundles = [bundle for bundle, _ in watches]
     store = Store(database or state.database)
     try:
-        bundles = [_device(index, authority, secrets, state, store, settings, now_s) for index in range(devices)]
+        store.register([(bundle.ueid, public, bundle.wearer) for bundle, public in watches], now_s)
     finally:
         store.close()
     for bundle in bundles:
@@ -187,15 +188,13 @@ def _receiver(folder: Path, authority: _Authority, secrets: _Secrets, names: lis
     return State(folder)
 
 
-def _device(index: int, authority: _Authority, secrets: _Secrets, state: State, store: Store, settings: dict[str, Any],
-            now_s: int) -> Bundle:
-    """Makes one watch's secrets and registers its public key."""
+def _device(index: int, authority: _Authority, secrets: _Secrets, state: State,
+            settings: dict[str, Any]) -> tuple[Bundle, bytes]:
+    """What one watch is given, and the public half of its signing key, a point."""
     name = f"device {index}"
     ueid, wearer = b"\x01" + secrets.bytes(name + ", ueid", 16), secrets.bytes(name + ", wearer", 16).hex()
     signing, client = secrets.key(name + ", signing"), secrets.key(name + ", TLS")
     certificate = authority.issue(name, ueid.hex(), client.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH, [])
-    public = public_point(signing.public_key())
-    store.register(key_id(public), ueid, public, wearer, now_s)
     nvs = {
         "sign_key": signing.private_numbers().private_value.to_bytes(32, "big"),
         "prompt_secret": secrets.bytes(name + ", prompts", 32),
@@ -209,7 +208,7 @@ def _device(index: int, authority: _Authority, secrets: _Secrets, state: State, 
     }
     files = {"ca.der": _der(authority.certificate), "client.der": _der(certificate),
              "settings.json": json.dumps(settings | own, indent=2, sort_keys=True).encode() + b"\n"}
-    return Bundle(ueid, wearer, nvs, files)
+    return Bundle(ueid, wearer, nvs, files), public_point(signing.public_key())
 
 
 def _name(common_name: str) -> x509.Name:

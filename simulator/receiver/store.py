@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -28,6 +29,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from simulator.receiver.segment import FIRST_PREVIOUS, key_id
+
+_PSEUDONYM = re.compile("[0-9a-f]{32}")  # random: nothing that a person chose or that says who it is
 metadata = MetaData()
 devices = Table(
     "devices", metadata,
@@ -129,14 +133,16 @@ class Store:
             yield ingest
             ingest.flush()
 
-    def register(self, kid: bytes, ueid: bytes, public: bytes, wearer: str, now_s: int) -> None:
-        """Adds a device that has sent nothing yet."""
-        row = dict(kid=kid, ueid=ueid, public=public, wearer=wearer, registered_s=now_s, next_number=1, head=bytes(32))
+    def register(self, watches: Iterable[tuple[bytes, bytes, str]], now_s: int) -> None:
+        """Adds devices that have sent nothing yet, all or none: UEID, public key (a point), wearer reference each."""
+        rows = []
+        for ueid, public, wearer in watches:
+            if not _PSEUDONYM.fullmatch(wearer):
+                raise StoreError(f"device {ueid.hex()}: wearer: not a pseudonym of 32 hex digits")
+            rows.append(dict(kid=key_id(public), ueid=ueid, public=public, wearer=wearer, registered_s=now_s,
+                             next_number=1, head=FIRST_PREVIOUS))
         with self._transaction() as connection:
-            same = (devices.c.ueid == ueid) | (devices.c.kid == kid)
-            if connection.execute(select(devices.c.id).where(same)).first():
-                raise StoreError(f"device {ueid.hex()}: registered already, or its key is")
-            connection.execute(insert(devices), row)
+            connection.execute(insert(devices), rows)
 
     def purge(self, before_s: int) -> int:
         """Deletes what was received before `before_s`; the number of segments deleted."""

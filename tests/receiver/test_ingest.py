@@ -12,7 +12,7 @@ from simulator.receiver.ingest import Receiver
 from simulator.receiver.receipt import Receipt, Signer
 from simulator.receiver.segment import key_id, parse
 from simulator.receiver.state import State, public_point
-from simulator.receiver.store import Store, StoreError
+from simulator.receiver.store import Store, StoreError, metadata
 from tests.receiver.conftest import NOW_S, author_of
 from tools.author import Author
 
@@ -226,5 +226,22 @@ def test_a_file_that_is_no_database_is_one_line(tmp_path):
 
 def test_a_device_is_registered_once(store, author):
     point = public_point(author.private.public_key())
-    with pytest.raises(StoreError, match="registered already"):
-        store.register(author.kid, b"\x01" + bytes(16), point, "0" * 32, NOW_S)
+    new, newer = b"\x01" + bytes(16), b"\x01" + bytes(15) + b"\x01"
+    for row, reason in (((newer, point), "devices.kid"), ((author.ueid, bytes(65)), "devices.ueid")):
+        with pytest.raises(StoreError, match=f"UNIQUE constraint failed: {reason}"):
+            store.register([(new, bytes(64), "0" * 32), (*row, "1" * 32)], NOW_S)
+    assert store.counts()["devices"] == 2
+
+
+@pytest.mark.parametrize("wearer", ["Jane Doe", "1990-01-01", "", "0" * 31, "0" * 33, "A" * 32, "0" * 31 + "\n"])
+def test_a_wearer_is_known_by_a_random_pseudonym_only(store, wearer):
+    with pytest.raises(StoreError, match="wearer: not a pseudonym of 32 hex digits"):
+        store.register([(b"\x01" + bytes(16), bytes(65), wearer)], NOW_S)
+
+
+def test_the_database_has_no_field_for_who_the_wearer_is():
+    assert {table.name: set(table.c.keys()) for table in metadata.sorted_tables} == {
+        "devices": {"id", "kid", "ueid", "public", "wearer", "registered_s", "next_number", "head"},
+        "segments": {"device_id", "number", "digest", "received_s", "message", "flaw"},
+        "records": {"device_id", "number", "frame", "type", "plaintext", "flaw"},
+        "incidents": {"device_id", "digest", "number", "reason", "seen_s"}}

@@ -31,8 +31,8 @@ def test_segments_are_stored_chained_verified_and_purged(tmp_path):
         assert all(each.is_signed and each.is_chained and each.is_stored for each in verify_store(state, store))
         assert [row["part"] for stored in store.stored(author.ueid) for row in decode_segment(stored)] == [
             "camera", "gnss"] * 3
-        with pytest.raises(StoreError, match="registered already"):
-            store.register(author.kid, author.ueid, bytes(65), "0" * 32, NOW_S)
+        with pytest.raises(StoreError, match="duplicate key"):
+            store.register([(author.ueid, bytes(65), "0" * 32)], NOW_S)
         assert (store.purge(NOW_S), store.purge(NOW_S + 1)) == (0, 4)
         assert store.counts() == {"devices": 2, "segments": 0, "records": 0, "incidents": 0}
         store.close()
