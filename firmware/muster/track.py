@@ -40,15 +40,15 @@ _WIDE = const(0x1FFFFFFF)  # a slope no fix has
 class Track:
     """The fixes of one receiver, thinned, in constant memory.
 
-    Times are whole seconds of any clock that never jumps (the uptime). `add` and `tick` return what is to be recorded, in
-    order of time, mostly nothing:
+    Times are whole seconds of any clock that never jumps (the uptime). `add` and `tick` return what is to be recorded,
+    in order of time, mostly nothing:
 
         ("fix", t_s, lat_e5, lon_e5, hdop_e1)   a fix of the receiver's own, not a mean; 1e-5 degree, HDOP*10 (0..60)
         ("nofix", from_s, to_s, reason)         no fix from..to (at most 1800 s), one of the reasons 1..5 above
 
-    Moving: the straight line in space and time between two kept fixes passes every fix between them within the tolerance,
-    6 m north and 6 m east in good reception, more with a high HDOP, at most 240 s apart (Sklansky and Gonzalez 1980,
-    with a box for the circle). Still, after 180 s in one place: a fix each heartbeat_s, until 10 s were spent well away.
+    Moving: the straight line in space and time between two kept fixes passes every fix between them within 6 m north
+    and 6 m east (4 m times the HDOP when that is more); kept fixes are at most 240 s apart (Sklansky and Gonzalez 1980,
+    with a box for the circle). Still, after 180 s in one place: a fix each heartbeat_s, until 10 s are spent well away.
     No fix: 30 s without a good one, 300 s when still, so that the receiver may pause for up to 4 minutes then.
     """
 
@@ -66,7 +66,13 @@ class Track:
         self._found = 0  # good fixes in a row while lost, the first at:
         self._found_s = now_s
         self._was_still = False  # when the fix was lost
-        self._end = self._near = self._centre = self._kept = (now_s, 0, 0, 0)  # points: (t_s, lat_e6, lon_e6, hdop_e1)
+        nowhere = (now_s, 0, 0, 0)  # a point: t_s, lat_e6, lon_e6, hdop_e1
+        self._kept = nowhere  # newest recorded
+        self._end = nowhere  # newest
+        self._centre = nowhere  # where the wearer may be staying, since when
+        self._place = nowhere  # the centre when they were found to stay
+        self._near = nowhere  # newest within the near radius of the recorded one
+        self._gate = nowhere  # newest within the far radius of the centre
         self._away_s: "int | None" = None  # since when beyond the far radius of the centre
         self._south = self._west = -_WIDE  # the slopes that a line from the kept point may have
         self._north = self._east = _WIDE
@@ -115,6 +121,7 @@ class Track:
         if self.last and point[0] <= self.last[0]:
             return events
         self.last = point
+        self._cause = SEARCHING
         if self._mode == _LOST:
             self._search(point, events)
         else:
@@ -150,31 +157,51 @@ class Track:
         elif point[0] - self._kept[0] >= _LEG_S:
             self._keep(point, events)
         self._end = point
-        if _apart(point, self._centre) > _radius(point):
+        if self._apart_from_centre(point) > _radius(point):
             self._centre = point
         elif point[0] - self._centre[0] >= _STILL_S:
             self._mode = _STILL
             self._away_s = None
-            self._near = point
+            self._near = self._gate = point
+            self._place = self._centre
             self._keep(point, events)
 
     def _stay(self, point: tuple, events: "list[tuple]") -> None:
-        away = _apart(point, self._centre)
+        away = self._apart_from_centre(point)
         radius = _radius(point)
-        self._end = point
-        if away <= radius:
+        if _apart(point, self._kept) <= radius:
             self._near = point
         if away <= 2 * radius:
+            self._gate = point
             self._away_s = None
-            if point[0] - self._kept[0] >= self._heartbeat_s:
+            if _apart(self._centre, self._place) > radius:  # slow, but moving
+                self._leave(point, events)
+            elif point[0] - self._kept[0] >= self._heartbeat_s:
+                self._keep(self._near, events)
                 self._keep(point, events)
         elif self._away_s is None:
             self._away_s = point[0]
         elif point[0] - self._away_s >= _LEAVE_S:
-            self._keep(self._near, events)
+            self._leave(point, events)
+        self._end = point
+
+    def _leave(self, point: tuple, events: "list[tuple]") -> None:
+        self._keep(self._near, events)
+        self._keep(self._gate, events)
+        self._mode = _MOVING
+        self._centre = point
+        if point[0] > self._kept[0]:
             self._narrow(point)
-            self._mode = _MOVING
-            self._centre = point
+
+    def _apart_from_centre(self, point: tuple) -> int:
+        """How far the point is from the place; the centre follows the fixes' mean, far slower than anyone walks."""
+        since_s, lat_e6, lon_e6, hdop_e1 = centre = self._centre
+        away = _apart(point, centre)
+        if away <= 2 * _radius(point):
+            lat_e6 += (point[1] - lat_e6 + 64) >> 7
+            lon_e6 += (point[2] - lon_e6 + 64) >> 7
+            self._centre = (since_s, lat_e6, lon_e6, hdop_e1)
+        return away
 
     def _keep(self, point: tuple, events: "list[tuple]") -> None:
         """Record the point, unless it is recorded; the next leg starts there."""
@@ -211,6 +238,7 @@ class Track:
             self._keep(self._end, events)
             self._was_still = self._mode == _STILL
             self._mode = _LOST
+            self._found = 0
             self._gap_from_s = self._good_s
             self._gap_reason = self._cause
             self._doubt_s = None
@@ -237,7 +265,7 @@ class Track:
 
 def _radius(point: tuple) -> int:
     """Within this of its centre a still wearer's fixes wander."""
-    return 8 * _METRE + 3 * _METRE * point[3] // 10
+    return 5 * _METRE + 6 * _METRE * point[3] // 10
 
 
 def _eastward(origin: tuple, point: tuple) -> int:
