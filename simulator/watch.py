@@ -226,7 +226,8 @@ class Watch:
     def _exit(self, kind: int, unit: int, payload: bytes) -> None:
         if kind == p.EXIT and unit == p.STOPPED:
             self.power_off()
-            raise WatchError(f"the firmware ended\n{self._last_console()}")
+            text = self._last_console().strip()
+            raise WatchError(f"the firmware ended: {text if 'Traceback' in text else (text.splitlines() or [''])[-1]}")
         self.power_off()
         if kind == p.POWER_CUT:
             self.cut_after_flash_ops = -1

@@ -14,13 +14,17 @@ _PROMPT, _ENROL = (64, 150, 255), (255, 176, 32)  # the ring's colour on the scr
 
 
 class Wearer:
-    """Follows the scenario's answers, one a prompt; a prompt that is ignored stays ignored."""
+    """Follows the scenario's answers, one a prompt; a prompt that is ignored stays ignored. Raises SceneError."""
 
     def __init__(self, watch: Watch, scenario: Scenario):
         self._watch, self._scenario = watch, scenario
         self._answers = list(scenario.answers)
         self._busy_until_us = 0
         watch.lit = self._lit
+        for face in (scenario.wearer, scenario.stranger):
+            if isinstance(face, str):
+                watch.camera.show(Scene(face))  # a picture that cannot be read is known now, not at the first prompt
+        watch.camera.show(None)
 
     def _lit(self) -> None:
         if self._watch.world.now_us >= self._busy_until_us:

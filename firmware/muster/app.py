@@ -10,12 +10,12 @@ from muster.commands import commands
 from muster.console import Console
 from muster.gnss import Parser
 from muster.journal import Journal, JournalFull
-from muster.networks import Networks
+from muster.networks import Networks, NetworksError
 from muster.power import LOW_PERCENT, percent
 from muster.screen import Screen
 from muster.segments import RESERVE, Identity, Segments
-from muster.settings import load
-from muster.timezone import Zone, iso_date
+from muster.settings import SettingsError, load
+from muster.timezone import TzError, Zone, iso_date
 from muster.uplink import Uplink
 
 VERSION = "0.1.0"
@@ -353,7 +353,12 @@ class App:
 
 
 def run():
-    """Start the watch on the board that its settings name."""
-    settings = load("settings.json")
-    board = __import__("boards." + settings.board, None, None, ["Board"]).Board()
-    asyncio.run(App(board, settings).run())
+    """Start the watch on the board that its settings name; what is wrong with them is one line on the console."""
+    try:
+        settings = load("settings.json")
+        board = __import__("boards." + settings.board, None, None, ["Board"]).Board()
+        app = App(board, settings)
+    except (SettingsError, AppError, NetworksError, TzError, prompts.PromptsError, ImportError) as error:
+        print("muster:", error)
+        return
+    asyncio.run(app.run())
