@@ -31,7 +31,13 @@ def printed(watch: Watch) -> list[str]:
     return watch.console_output.decode().splitlines()
 
 
-IDLE = "\nimport asyncio\nasync def _idle():\n    while True:\n        await asyncio.sleep(3600)\nasyncio.run(_idle())\n"
+IDLE = """
+import asyncio
+async def _idle():
+    while True:
+        await asyncio.sleep(3600)
+asyncio.run(_idle())
+"""
 
 
 def test_sleeping_takes_the_time_it_says_and_looking_at_the_clock_a_microsecond(boot):
@@ -106,7 +112,7 @@ time.sleep_ms(60000)
 print(uart.any())
 """ + IDLE, sentences=lambda unix_ms: f"${unix_ms}\r\n".encode())
     watch.run(until_s=70)
-    assert printed(watch) == ["32 b'$%d\\r\\n'" % ((START + 1) * 1000), "256"]
+    assert printed(watch) == [f"32 b'${(START + 1) * 1000}\\r\\n'", "256"]
 
 
 def test_flash_programs_only_clear_bits_and_a_write_without_offset_erases_first(boot):
