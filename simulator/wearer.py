@@ -53,5 +53,8 @@ class Wearer:
         self._watch.camera.show(None if face is None else Scene(
             face, pose=Pose(answer.yaw, answer.pitch, answer.roll), light=Light(level=answer.light),
             distance=answer.distance, expression=Expression(smile=answer.smile)))
+        is_dark = not self._watch.display.lit
         self._watch.press()
+        if is_dark:  # that press only showed the prompt again
+            self._watch.world.after(LOOK_US, self._watch.press)
         self._watch.world.after(SHOWN_US, lambda: self._watch.camera.show(None))

@@ -38,7 +38,8 @@ class Board(Chip):
         self._button.irq(lambda pin: self._pressed.set(), Pin.IRQ_FALLING)
 
     async def press(self):
-        """Wait for the wearer's press."""
+        """Wait for the wearer's press; one from before, or a bounce of the button, is none."""
+        self._pressed.clear()
         await self._pressed.wait()
 
     async def buzz(self, times: int):

@@ -48,7 +48,8 @@ class App:
         self.track = track.Track(self.uptime_s())
         self.networks = Networks()
         self.screen = Screen(board.display)
-        self.template = board.blob("template")
+        kept = board.blob("template")  # after the hash of the model that made it: another's says nothing
+        self.template = kept[8:] if kept and kept[:8] == self.networks.model_hash else None
         self._checkin = checkin.Checkin(board.lens, self.networks.load, self.screen.capture)
         self.prompts = prompts.Prompts(
             prompts.Schedule(self._secret("prompt_secret"), self.zone, settings.waking[0], settings.waking[1],
@@ -64,11 +65,12 @@ class App:
         self.next_upload_ms = board.uptime_ms() + _FIRST_UPLOAD_S * 1000
         self._fixes = []  # kept, and not yet recorded
         self._clock_set_s = -_RESET_S  # uptime when GNSS last set the clock
-        self._dark_ms = 0  # uptime at which the screen goes dark; 0: it stays as it is
+        self._dark_ms = 0  # uptime at which the picture goes; 0: it stays
         self._lit = asyncio.Event()
         self._clock_changed = asyncio.Event()
         self._upload_due = asyncio.Event()
-        self._on_press = None  # what the next press does, when something other than a prompt asked for it
+        self._sending = asyncio.Lock()
+        self._on_press = None  # what a press does while the picture that asks for it is on
 
     def uptime_s(self) -> int:
         return self.board.uptime_ms() // 1000
@@ -178,8 +180,7 @@ class App:
             self.prompts.apply(event.mark)
         if kind in (prompts.ASK, prompts.REMIND):
             self.log("prompt %d" % (event.k + 1))
-            self.screen.prompt(max(1, (event.deadline_s - self.clock.now_s()) // 60))
-            self._light(_PROMPT_LIT_MS)
+            self.show_prompt()
             await self.board.buzz(3)
 
     def _keep_mark(self, mark):
@@ -193,36 +194,40 @@ class App:
         fix = [last[1], last[2], self.uptime_s() - last[0]] if last else None
         self._append(records.checkin(day, k, due_s, answered_s, result, self.networks.threshold_e4,
                                      self.networks.model_hash, fix), mark)
-        self.log("check-in %d: outcome %d, reason %d, score %d" % (k + 1, result.outcome, result.reason,
+        self.log("check-in %d: outcome %d, reason %d, score %s" % (k + 1, result.outcome, result.reason,
                                                                  result.score_e4))
         self._upload_due.set()
 
     async def _serve_presses(self):
+        """A press does what the picture asks for; on a dark screen it first shows what there is to answer."""
         while True:
             await self.board.press()
-            if self._on_press:
-                act, self._on_press = self._on_press, None
+            act, self._on_press = self._on_press, None
+            if act:
                 await act()
             elif self.prompts.tries_left:
-                await self._answer()
+                self.show_prompt()
             else:
                 self.show_idle()
 
     async def _answer(self):
         """The wearer answers the open prompt: tries until a match, or until there are none left."""
+        if not self.prompts.tries_left:  # it lapsed while it was on the screen
+            self.show_idle()
+            return
         day, k, due_s, _ = self.prompts.open
         answered_s = self.clock.now_s() or 0
         result = None
-        while self.prompts.tries_left:
+        while self._asks(day, k):
             mark = self.prompts.press(self.clock.now_s())
             self._keep_mark(mark)
             self.prompts.apply(mark)
             attempt = await self.verify()
-            if result is None or attempt.score_e4 >= result.score_e4:
+            if result is None or _score(attempt) >= _score(result):
                 result = attempt
-            if result.outcome == checkin.MATCHED:
+            if result.outcome == checkin.MATCHED or result.reason == checkin.NOT_ENROLLED:
                 break
-            if self.prompts.tries_left:
+            if self._asks(day, k):
                 self.screen.capture("Look again")
                 await asyncio.sleep_ms(_AGAIN_MS)
         result.tries = self.settings.tries - self.prompts.tries_left
@@ -232,32 +237,40 @@ class App:
             self.prompts.apply(mark)
         self.show_result(result.outcome)
 
+    def _asks(self, day, k) -> bool:
+        return self.prompts.tries_left > 0 and self.prompts.open[:2] == (day, k)
+
+    def show_prompt(self):
+        now_s = self.clock.now_s()
+        left_s = self.settings.answer_s if now_s is None else self.prompts.open[3] - now_s
+        self.ask_press(lambda: self.screen.prompt(max(1, left_s // 60)), self._answer)
+
     def show_result(self, outcome: int):
         self.screen.result(outcome)
         self._light(_LIT_MS)
 
     async def verify(self):
         """One try: the face before the camera against the wearer's template."""
-        self._dark_ms = 0
         self.screen.capture("Look here")
+        self._light(0)
         return await self._checkin.verify(self.template, self.networks.threshold_e4)
 
     def ask_press(self, draw, act):
-        """Show `draw()` and run `act()` at the wearer's next press."""
-        self._on_press = act
+        """Show `draw()`; while it is on, a press runs `act()`."""
         draw()
-        self._light(_PROMPT_LIT_MS)
+        self._light(_PROMPT_LIT_MS, act)
 
     async def enrol(self):
         """Make the wearer's template from what is before the camera now."""
+        self._light(0)
         try:
             template = await self._checkin.enrol()
-        except checkin.CheckinError as error:
+            self.board.keep_blob("template", self.networks.model_hash + template)
+        except (checkin.CheckinError, OSError) as error:
             self.log("not enrolled: %s" % error)
             self.screen.message("Not enrolled", str(error))
         else:
             self.template = template
-            self.board.keep_blob("template", template)
             self._append(records.enrolled(sha256(template).digest()[:8], self.networks.model_hash))
             self.log("enrolled")
             self.screen.message("Enrolled", "Thank you")
@@ -281,6 +294,10 @@ class App:
 
     async def upload(self) -> bool:
         """Send all there is; while the receiver cannot be reached, the open segment stays open."""
+        async with self._sending:
+            return await self._upload()
+
+    async def _upload(self):
         self._record_track()
         while self.segments.waiting:
             if not self.segments.closed:
@@ -309,22 +326,27 @@ class App:
         second = self.zone.local(unix_s)[1]
         return "%02d:%02d" % (second // 3600, second // 60 % 60)
 
-    def _light(self, for_ms):
-        self._dark_ms = self.board.uptime_ms() + for_ms
+    def _light(self, for_ms, act=None):
+        """The picture stays for `for_ms` (0: until the next one), and a press runs `act()`."""
+        self._on_press = act
+        self._dark_ms = for_ms and self.board.uptime_ms() + for_ms
         self._lit.set()
 
     async def _darken(self):
-        """Switch the screen off when its time is over."""
+        """Switch the screen off when the picture's time is over."""
         while True:
-            await self._lit.wait()
             self._lit.clear()
-            while self._dark_ms:
-                left_ms = self._dark_ms - self.board.uptime_ms()
-                if left_ms <= 0:
-                    self._dark_ms = 0
-                    self.screen.off()
-                else:
-                    await asyncio.sleep_ms(left_ms)
+            left_ms = self._dark_ms - self.board.uptime_ms()
+            if not self._dark_ms:
+                await self._lit.wait()
+            elif left_ms <= 0:
+                self._dark_ms, self._on_press = 0, None
+                self.screen.off()
+            else:
+                try:
+                    await asyncio.wait_for_ms(self._lit.wait(), left_ms)
+                except asyncio.TimeoutError:
+                    pass
 
     async def _watch_over(self):
         """Battery, memory and old fixes, now and then."""
@@ -332,7 +354,7 @@ class App:
         while True:
             gc.collect()
             charge = percent(self.board.battery_mv())
-            if charge < LOW_PERCENT and not self._dark_ms:
+            if charge < LOW_PERCENT and not self.screen.lit:
                 self.screen.low_battery(charge)
                 self._light(_LIT_MS)
             uptime_s = self.uptime_s()
@@ -350,6 +372,11 @@ class App:
         if blob is None:
             raise AppError("nvs: %s: missing: provision the watch first" % name)
         return blob
+
+
+def _score(result):
+    """To compare tries by: one without a score is the worst."""
+    return -10001 if result.score_e4 is None else result.score_e4
 
 
 def run():

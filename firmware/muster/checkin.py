@@ -3,6 +3,8 @@
 import asyncio
 import gc
 
+from muster.vision.face import EmbeddingError
+from muster.vision.image import FrameError
 from muster.vision.tflite import ModelError
 
 MATCHED, NOT_MATCHED, MISSED, UNABLE = 0, 1, 2, 3  # outcomes, docs/SPEC.md
@@ -13,6 +15,7 @@ _FRAME_PAUSE_MS = 400  # time for the wearer to follow the hint
 _DARK = 24  # mean grey, 0..255, below which the finder's recall falls
 _ENROL_FRAMES = 3
 _NEAR_PX, _FAR_PX = 110, 24  # eye distance in pixels outside which the wearer is asked to move
+_NETWORKS_FAIL = (ModelError, EmbeddingError, MemoryError, OSError)
 
 
 class CheckinError(Exception):
@@ -24,9 +27,9 @@ class CheckinError(Exception):
 
 
 class Result:
-    """outcome, reason, score (cosine * 10,000; -1 without one), tries (set by who counts them)."""
+    """outcome, reason, score (cosine * 10,000, or None without one), tries (set by who counts them)."""
 
-    def __init__(self, outcome: int, reason: int, score_e4: int = -1):
+    def __init__(self, outcome: int, reason: int, score_e4: "int | None" = None):
         self.outcome = outcome
         self.reason = reason
         self.score_e4 = score_e4
@@ -55,6 +58,8 @@ class Checkin:
             score_e4 = recogniser.match(await self._embedding(recogniser), template)
         except CheckinError as error:
             return Result(UNABLE, error.reason)
+        except _NETWORKS_FAIL:
+            return Result(UNABLE, MODEL_FAULT)
         finally:
             self._close()
         if score_e4 >= threshold_e4:
@@ -70,17 +75,19 @@ class Checkin:
                 self._hint("Enrolling %d/%d" % (n + 1, _ENROL_FRAMES))
                 embeddings.append(await self._embedding(recogniser))
             return recogniser.template(embeddings)
+        except _NETWORKS_FAIL as error:
+            raise CheckinError(MODEL_FAULT, str(error))
         finally:
             self._close()
 
     def _open(self):
+        """The networks, and then the camera: it stays closed when they cannot look."""
+        recogniser = self._load()
         try:
             self._lens.open()
-            return self._load()
         except self._lens.Fault as error:
             raise CheckinError(CAMERA_FAULT, str(error))
-        except (ModelError, OSError) as error:
-            raise CheckinError(MODEL_FAULT, str(error))
+        return recogniser
 
     def _close(self):
         self._lens.close()
@@ -106,5 +113,8 @@ class Checkin:
             elif face.eye_distance_px > _NEAR_PX:
                 self._hint("Further away")
             else:
-                return recogniser.embed(frame, self._lens.width, self._lens.height, face)
+                try:
+                    return recogniser.embed(frame, self._lens.width, self._lens.height, face)
+                except FrameError:
+                    self._hint("Face the camera")  # no face has landmarks like these
         raise CheckinError(reason, text)

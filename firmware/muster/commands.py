@@ -4,6 +4,7 @@ import gc
 from hashlib import sha256
 
 from muster.cose import p256
+from muster.vision.tflite import ModelError
 
 
 def commands(app):
@@ -31,17 +32,19 @@ def commands(app):
         last = app.track.last
         if last is None:
             return ["no fix since boot"]
-        return ["%d.%06d %d.%06d hdop %d.%d, %d s ago%s" % (
-            last[1] // 1000000, last[1] % 1000000, last[2] // 1000000, last[2] % 1000000, last[3] // 10, last[3] % 10,
-            app.uptime_s() - last[0], ", still" if app.track.still else "")]
+        return ["%s %s hdop %d.%d, %d s ago%s" % (
+            _degrees(last[1]), _degrees(last[2]), last[3] // 10, last[3] % 10, app.uptime_s() - last[0],
+            ", still" if app.track.still else "")]
 
     async def prompt(words):
         if words != ["now"]:
             return ["usage: prompt now"]
+        if app.prompts.open:
+            return ["a prompt is open"]
 
         async def drill():
             result = await app.verify()
-            app.log("drill: outcome %d, reason %d, score %d" % (result.outcome, result.reason, result.score_e4))
+            app.log("drill: outcome %d, reason %d, score %s" % (result.outcome, result.reason, result.score_e4))
             app.show_result(result.outcome)
 
         app.ask_press(lambda: app.screen.prompt(1), drill)
@@ -79,8 +82,21 @@ def _selftest(app):
     key, digest = bytes(31) + b"\x01", sha256(b"muster").digest()
     yield "crypto", p256.verify(p256.public_key(key), digest, p256.sign(key, digest))
     yield "flash", app.segments.free_sectors > 0
-    yield "networks", app.networks.load() is not None
+    yield "networks", _loads(app.networks)
     yield "clock", app.clock.now_s() is not None
     yield "gnss", app.track.last is not None
     yield "battery", 3000 < app.board.battery_mv() < 4400
-    gc.collect()
+
+
+def _loads(networks):
+    try:
+        networks.load()
+    except (ModelError, OSError, MemoryError):
+        return False
+    finally:
+        gc.collect()
+    return True
+
+
+def _degrees(e6):
+    return "%s%d.%06d" % ("-" if e6 < 0 else "", abs(e6) // 1000000, abs(e6) % 1000000)

@@ -3,11 +3,11 @@
 import asyncio
 
 _LINE_LIMIT = 120
-_BACKSPACE = ("\x08", "\x7f")
+_BACKSPACE = (b"\x08", b"\x7f")
 
 
 class Console:
-    """`commands`: name to (help, async function of the words after the name that returns lines of text)."""
+    """`stdin` gives bytes, `stdout` takes text; `commands`: name to (help, async function of the words after the name that returns lines of text)."""
 
     def __init__(self, stdin, stdout, commands):
         self._in = stdin
@@ -19,21 +19,19 @@ class Console:
         self.write("\r\nmuster> ")
         line = ""
         while True:
-            character = await reader.read(1)
-            if isinstance(character, bytes):
-                character = character.decode()
-            if character in ("\r", "\n"):
+            byte = await reader.read(1)
+            if byte in (b"\r", b"\n"):
                 self.write("\r\n")
                 await self._answer(line)
                 self.write("muster> ")
                 line = ""
-            elif character in _BACKSPACE:
+            elif byte in _BACKSPACE:
                 if line:
                     line = line[:-1]
                     self.write("\x08 \x08")
-            elif " " <= character <= "~" and len(line) < _LINE_LIMIT:
-                line += character
-                self.write(character)
+            elif b" " <= byte <= b"~" and len(line) < _LINE_LIMIT:
+                line += byte.decode()
+                self.write(byte.decode())
 
     def write(self, text: str):
         self._out.write(text)

@@ -30,6 +30,7 @@ class Screen:
 
     def __init__(self, display):
         self._display = display
+        self.lit = False
         self._pixels = bytearray(_W * _W * 2)
         self._frame = framebuf.FrameBuffer(self._pixels, _W, _W, framebuf.RGB565)
         self._glyphs = bytearray(_GLYPH)
@@ -95,12 +96,14 @@ class Screen:
         self._show()
 
     def off(self):
+        self.lit = False
         self._display.off()
 
     def _blank(self):
         self._frame.fill(_BLACK)
 
     def _show(self):
+        self.lit = True
         self._display.show(self._pixels)
 
     def _ring(self, colour):

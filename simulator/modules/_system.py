@@ -20,7 +20,7 @@ modules = _real.modules
 exit = _real.exit
 
 
-class _Input(io.IOBase):
+class _Bytes(io.IOBase):
     def __init__(self):
         self._data = b""
         _link.console = self
@@ -33,7 +33,7 @@ class _Input(io.IOBase):
         while len(self._data) < n:
             _link.wait()
         data, self._data = self._data[:n], self._data[n:]
-        return data.decode()
+        return data
 
     def readinto(self, buf):
         data, self._data = self._data[:len(buf)], self._data[len(buf):]
@@ -44,6 +44,18 @@ class _Input(io.IOBase):
         if request == _POLL:
             return (flags & _WRITE) | (flags & _READ if self._data else 0)
         return -22
+
+
+class _Input(io.IOBase):
+    """Text; `buffer` is the bytes below it."""
+
+    def __init__(self):
+        self.buffer = _Bytes()
+        self.readinto = self.buffer.readinto
+        self.ioctl = self.buffer.ioctl
+
+    def read(self, n=-1):
+        return self.buffer.read(n).decode()
 
 
 class _Output(io.IOBase):

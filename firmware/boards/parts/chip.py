@@ -24,7 +24,7 @@ class Chip:
         self._uptime_ms = 0
         self._ticks = time.ticks_ms()
         self._nvs = esp32.NVS("muster")
-        self.stdin = sys.stdin
+        self.stdin = sys.stdin.buffer  # bytes: text would wait for the rest of a character
         self.stdout = sys.stdout
 
     def uptime_ms(self):

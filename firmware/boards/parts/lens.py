@@ -44,16 +44,22 @@ class Lens:
                     raise CameraFault("camera not found, error %d" % error.args[0])
                 time.sleep_ms(_RETRY_MS)
         for _ in range(_SETTLING_FRAMES):
-            self._camera.capture()
+            self._capture()
 
     def frame(self):
         """The driver's buffer of the newest frame, read-only, good until the next call. Raises CameraFault."""
         for _ in range(_FRAME_TRIES):
-            frame = self._camera.capture()
+            frame = self._capture()
             if frame is not None and len(frame) == 2 * self.width * self.height:
                 return frame
             time.sleep_ms(_RETRY_MS)
         raise CameraFault("camera gives no frames")
+
+    def _capture(self):
+        try:
+            return self._camera.capture()
+        except OSError as error:
+            raise CameraFault("camera lost, error %d" % error.args[0])
 
     def close(self):
         if self._camera:
