@@ -1,4 +1,4 @@
-"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: weights used where they lie in the file."""
+"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED. Large weights are used where they lie in the file."""
 
 from array import array
 
@@ -20,6 +20,7 @@ from .operator import (
 from .scales import FLOAT_BITS, multiplier, product, quotient, rounded
 
 RAISED = kernels.RAISED
+SIDE = 3  # a depthwise kernel is taken in blocks of 3x3 taps
 
 
 class _Window(Operator):
@@ -100,7 +101,7 @@ class Convolution(_Window):
         self.laid_out = self._interleave(graph, terms, words)
         run = self.kernel_w * self.depth
         self.staged = self.map_size != self.height * self.width * self.depth
-        self.shape = array("I", [self.kernel_h, run, self.map_w * self.depth, self.stride_w * self.depth, words,
+        self.shape = array("I", [self.kernel_h, run, self.map_w * self.depth - run, self.stride_w * self.depth, words,
                                  kernels.LANES, kernels.LANE_BITS, 0 if self.staged else 1])
         self.blocks = (self.channels + kernels.BLOCK - 1) // kernels.BLOCK
         self.groups = (self.out_w + kernels.LANES - 1) // kernels.LANES
@@ -124,7 +125,8 @@ class Convolution(_Window):
             target = memoryview(bytearray((count + block - 1) // block * block * words))
         part = memoryview(bytearray(block * words))
         for first in range(0, count, block):
-            kernels.interleave(part, rows[first * terms :], min(block, count - first), terms)
+            for row in range(first, min(first + block, count)):
+                kernels.spread(part, rows[row * terms :], row - first, block, terms)
             target[first * words : (first + block) * words] = part
         return target
 
@@ -181,16 +183,25 @@ class Depthwise(_Window):
         taps = self.kernel_h * self.kernel_w
         require(taps <= 1 << 10, "a kernel of {} taps is too large".format(taps))
         self._tabulate(graph, output, taps, channels, 1, RAISED)
-        self.shape = array("I", [channels, channels // self.depth, self.depth, self.stride_w * self.depth])
         self.sizes = (self.map_size, self.out_w * channels * 4, self.out_w * 4)
         self.scratch = sum([aligned(size) for size in self.sizes])
-        data = memoryview(graph.data)[self.weights.at : self.weights.at + self.weights.size]
-        # Up to three neighbouring taps at a time: (their weights, byte they see first, how many).
-        self.parts = [
-            (data[(y * self.kernel_w + x) * channels :], (y * self.map_w + x) * self.depth, min(3, self.kernel_w - x))
-            for y in range(self.kernel_h)
-            for x in range(0, self.kernel_w, 3)
+        taps = memoryview(graph.data)[self.weights.at : self.weights.at + self.weights.size]
+        self.blocks = [
+            self._block(taps, y, x) for y in range(0, self.kernel_h, SIDE) for x in range(0, self.kernel_w, SIDE)
         ]
+
+    def _block(self, weights: memoryview, top: int, left: int) -> "tuple[int, bytearray, array]":
+        """Up to 3x3 neighbouring taps: (byte of the map they see first, their weights, shape), as `depthwise` takes."""
+        channels, width = self.channels, self.kernel_w
+        taps = bytearray(b"\x80" * (SIDE * SIDE * channels))
+        shape = array("I", [channels, channels // self.depth, self.stride_w * self.depth] + [0] * (SIDE * SIDE - 1))
+        for y in range(min(SIDE, self.kernel_h - top)):
+            for x in range(min(SIDE, width - left)):
+                tap = SIDE * y + x
+                kernels.spread(taps, weights[((top + y) * width + left + x) * channels :], tap, SIDE * SIDE, channels)
+                if tap:
+                    shape[2 + tap] = (y * self.map_w + x) * self.depth
+        return (top * self.map_w + left) * self.depth, taps, shape
 
     def bind(self, inputs, output, scratch):
         self.source, self.target = inputs[0], output
@@ -198,13 +209,12 @@ class Depthwise(_Window):
 
     def run(self):
         self._stage()
-        pixels, channels, shape, table = self.out_w, self.channels, self.shape, self.table
-        acc, sums = self.acc, self.sums
+        pixels, channels, table, acc, sums = self.out_w, self.channels, self.table, self.acc, self.sums
         row_step = self.stride_h * self.map_w * self.depth
         kernels.fill(sums, pixels, 0)
         for row in range(self.out_h):
             kernels.fill(acc, pixels * channels, RAISED >> 16)
-            for weights, first, taps in self.parts:
-                kernels.depthwise(acc, acc, self.map, row * row_step + first, weights, taps, pixels, shape)
+            for first, taps, shape in self.blocks:
+                kernels.depthwise(acc, acc, self.map, row * row_step + first, taps, pixels, shape)
             kernels.requantise(0, table, acc, self.target, row * pixels * channels, pixels, channels, channels, sums,
                                self.limits, table, kernels.ROW_BYTES)

@@ -2,6 +2,7 @@
 
 from array import array
 
+from . import kernels_plain
 from . import kernels_viper as kernels
 from .operator import (
     Operator,
@@ -70,7 +71,7 @@ class Add(_Pairwise):
         set_row(self.table, 0, -kernels.RAISED, 255 << ADD_SHIFT, multiplier(scale))
 
     def _combine(self, at, n):
-        kernels.add(self.acc, self.a, self.b, self.addends, at, n)
+        kernels_plain.add(self.acc, self.a, self.b, self.addends, at, n)
 
 
 class Mul(_Pairwise):
@@ -82,7 +83,7 @@ class Mul(_Pairwise):
         set_row(self.table, 0, -kernels.RAISED, 255 * 255, multiplier(scale))
 
     def _combine(self, at, n):
-        kernels.product(self.acc, self.a, self.b, at, n, self.zeros[0], self.zeros[1])
+        kernels_plain.product(self.acc, self.a, self.b, at, n, self.zeros[0], self.zeros[1])
 
 
 class _Relu(Operator):
@@ -105,7 +106,7 @@ class _Relu(Operator):
         self.source, self.target = inputs[0], output
 
     def run(self):
-        kernels.look_up(self.target, self.source, self.answers, len(self.target))
+        kernels_plain.look_up(self.target, self.source, self.answers, len(self.target))
 
 
 class Relu(_Relu):

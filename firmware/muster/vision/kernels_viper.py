@@ -1,4 +1,4 @@
-"""Kernels of the int8 operators in viper: right on 64-bit and 32-bit machine words, bit for bit TFLite's reference.
+"""Kernels of the int8 convolutions in viper: right on 64-bit and 32-bit machine words, bit for bit TFLite's reference.
 
 Conventions. A real value is scale * (q - zero). Inside a convolution an input byte is unsigned, u = q + 128, and so are
 the weights of `multiply`; sum q*w is then sum u*w - 128 * sum u plus a constant that the bias takes in.
@@ -57,16 +57,13 @@ def enlarge(dst: ptr8, src: ptr8, rows: int, length: int, stride: int, first: in
 
 
 @micropython.viper
-def interleave(dst: ptr8, src: ptr8, rows: int, terms: int):
-    """Lay `rows` (1..8) weight rows of `terms` int8 side by side as unsigned bytes: dst[k * 8 + row]."""
-    row = 0
-    while row < rows:
-        k = 0
-        while k < terms:
-            dst[k * 8 + row] = src[k] ^ 0x80
-            k += 1
-        src = ptr8(uint(src) + uint(terms))
-        row += 1
+def spread(dst: ptr8, src: ptr8, first: int, step: int, n: int):
+    """dst[first + i * step] = int8 src[i] + 128, i < n."""
+    i = 0
+    while i < n:
+        dst[first] = src[i] ^ 0x80
+        first += step
+        i += 1
 
 
 @micropython.viper
@@ -90,9 +87,9 @@ def row_sums(sums: ptr32, src: ptr8, rows: int, terms: int, step: int, stride: i
 def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, shape: ptr32):
     """Gather what a row of `pixels` outputs sees of the map `src`, from byte `start`.
 
-    shape: runs, bytes of a run, bytes between runs, bytes between pixels, words of an output, LANES, LANE_BITS,
-    and 1 if the map is int8, 0 if it is unsigned. dst: for each LANES pixels a word a byte, pixel 1's byte LANE_BITS
-    above pixel 0's; sums: the bytes' sum for each pixel.
+    shape: runs, bytes of a run, bytes from the end of a run to the next, bytes between pixels, words of an output,
+    LANES, LANE_BITS, and 1 if the map is int8, 0 if it is unsigned. dst: for each LANES pixels a word a byte, pixel 1's
+    byte LANE_BITS above pixel 0's, then noughts; sums: the bytes' sum for each pixel.
     """
     runs = shape[0]
     length = shape[1]
@@ -116,13 +113,32 @@ def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, s
         total = 0
         run = 0
         while run < runs:
-            i = 0
-            while i < length:
-                word = (b[i] << bits | a[i]) ^ flip
-                dst[i] = word
+            i = length
+            while i >= 4:
+                word = (b[0] << bits | a[0]) ^ flip
+                dst[0] = word
                 total += word
-                i += 1
-            dst = ptr32(uint(dst) + uint(length << 2))
+                word = (b[1] << bits | a[1]) ^ flip
+                dst[1] = word
+                total += word
+                word = (b[2] << bits | a[2]) ^ flip
+                dst[2] = word
+                total += word
+                word = (b[3] << bits | a[3]) ^ flip
+                dst[3] = word
+                total += word
+                dst = ptr32(uint(dst) + 16)
+                a = ptr8(uint(a) + 4)
+                b = ptr8(uint(b) + 4)
+                i -= 4
+            while i:
+                word = (b[0] << bits | a[0]) ^ flip
+                dst[0] = word
+                total += word
+                dst = ptr32(uint(dst) + 4)
+                a = ptr8(uint(a) + 1)
+                b = ptr8(uint(b) + 1)
+                i -= 1
             a = ptr8(uint(a) + uint(hop))
             b = ptr8(uint(b) + uint(hop))
             run += 1
@@ -143,7 +159,7 @@ def multiply(v: int, w: ptr8, x: ptr32, acc: ptr32, weights: ptr8, packed: ptr32
              shape: ptr32):
     """acc[pixel][channel] = sum of packed * weights over a pixel's words, for `groups` of LANES pixels.
 
-    `weights` as `interleave` lays them out, BLOCK channels a block; `shape` as in `pack`. `v`, `w`, `x` are scratch
+    `weights`: int8 + 128, BLOCK channels side by side for each term; `shape` as in `pack`. `v`, `w`, `x` are scratch
     (the first two arguments live in registers): pass 0 and any buffers.
     """
     words = shape[4]
@@ -232,34 +248,41 @@ def multiply(v: int, w: ptr8, x: ptr32, acc: ptr32, weights: ptr8, packed: ptr32
 
 
 @micropython.viper
-def depthwise(x: ptr8, acc: ptr32, src: ptr8, start: int, weights: ptr8, taps: int, pixels: int, shape: ptr32):
-    """Add `taps` (1..3) neighbouring taps of one kernel row to acc[pixel][channel] of an output row.
+def depthwise(x: ptr8, acc: ptr32, src: ptr8, start: int, w: ptr8, pixels: int, shape: ptr32):
+    """Add nine taps of each channel to acc[pixel][channel] of an output row.
 
-    shape: output channels, channel multiplier, bytes between taps, bytes between output pixels. `x` is scratch.
-    `src` is the staged map, `start` the first byte seen; `weights` the int8 taps, one row of channels after another.
+    `src` is the staged map, `start` the first byte seen; `w` the int8 taps + 128, nine a channel. shape: output
+    channels, channel multiplier, bytes between output pixels, then where taps 1..8 lie after tap 0. `x` is scratch.
     """
     channels = shape[0]
     multiplier = shape[1]
-    tap1 = shape[2]
-    step = shape[3]
-    tap2 = tap1 * 2
+    step = shape[2]
+    o1 = shape[3]
+    o2 = shape[4]
+    o3 = shape[5]
+    o4 = shape[6]
+    o5 = shape[7]
+    o6 = shape[8]
+    o7 = shape[9]
+    o8 = shape[10]
     channel = 0
     while channel < channels:
-        w0 = (weights[channel] ^ 0x80) - 0x80
-        w1 = w2 = 0
-        if taps > 1:
-            w1 = (weights[channels + channel] ^ 0x80) - 0x80
-        else:
-            tap1 = 0
-        if taps > 2:
-            w2 = (weights[channels * 2 + channel] ^ 0x80) - 0x80
-        else:
-            tap2 = 0
+        w0 = w[0] - 0x80
+        w1 = w[1] - 0x80
+        w2 = w[2] - 0x80
+        w3 = w[3] - 0x80
+        w4 = w[4] - 0x80
+        w5 = w[5] - 0x80
+        w6 = w[6] - 0x80
+        w7 = w[7] - 0x80
+        w8 = w[8] - 0x80
+        w = ptr8(uint(w) + 9)
         x = ptr8(uint(src) + uint(start + channel // multiplier))
         at = channel
         n = pixels
         while n:
-            acc[at] = x[0] * w0 + x[tap1] * w1 + x[tap2] * w2 + acc[at]
+            total = x[0] * w0 + x[o1] * w1 + x[o2] * w2 + x[o3] * w3 + x[o4] * w4
+            acc[at] = x[o5] * w5 + x[o6] * w6 + x[o7] * w7 + x[o8] * w8 + total + acc[at]
             x = ptr8(uint(x) + uint(step))
             at += channels
             n -= 1
@@ -273,90 +296,6 @@ def fill(dst: ptr32, n: int, high: int):
     while n:
         n -= 1
         dst[n] = high
-
-
-@micropython.viper
-def add(acc: ptr32, a: ptr8, b: ptr8, table: ptr32, start: int, n: int):
-    """acc[i] = table[a[start + i]] + table[256 + b[start + i]]: both sides already in the common scale."""
-    a = ptr8(uint(a) + uint(start))
-    b = ptr8(uint(b) + uint(start))
-    i = 0
-    while i < n:
-        acc[i] = table[256 + b[i]] + table[a[i]]
-        i += 1
-
-
-@micropython.viper
-def product(acc: ptr32, a: ptr8, b: ptr8, start: int, n: int, zero_a: int, zero_b: int):
-    """acc[i] = (a[start + i] - zero_a) * (b[start + i] - zero_b) + RAISED, of int8."""
-    raised = 1 << 15
-    raised = raised << 15
-    a = ptr8(uint(a) + uint(start))
-    b = ptr8(uint(b) + uint(start))
-    i = 0
-    while i < n:
-        acc[i] = ((a[i] ^ 0x80) - 0x80 - zero_a) * ((b[i] ^ 0x80) - 0x80 - zero_b) + raised
-        i += 1
-
-
-@micropython.viper
-def look_up(dst: ptr8, src: ptr8, answers: ptr8, n: int):
-    """dst[i] = answers[src[i]]."""
-    i = 0
-    while i < n:
-        dst[i] = answers[src[i]]
-        i += 1
-
-
-@micropython.viper
-def pool(dst: ptr8, src: ptr8, start: int, first: int, end: int, shape: ptr32, limits: ptr32):
-    """One row of a pooled int8 map, to dst[start], from rows first .. end of `src`.
-
-    shape: channels, width, output width, step, window width, columns of padding before the first, and 1 for the largest
-    value, 0 for the mean (halves away from zero). `limits` as in `requantise`.
-    """
-    channels = shape[0]
-    width = shape[1]
-    low = limits[1] - 0x80
-    high = limits[2] - 0x80
-    dst = ptr8(uint(dst) + uint(start))
-    column = 0
-    while column < shape[2]:
-        left = column * shape[3] - shape[5]
-        right = left + shape[4]
-        if left < 0:
-            left = 0
-        if right > width:
-            right = width
-        channel = 0
-        while channel < channels:
-            total = 0
-            largest = 0 - 0x80
-            y = first
-            while y < end:
-                x = left
-                while x < right:
-                    value = (src[(y * width + x) * channels + channel] ^ 0x80) - 0x80
-                    total += value
-                    if value > largest:
-                        largest = value
-                    x += 1
-                y += 1
-            count = (end - first) * (right - left)
-            if shape[6]:
-                total = largest
-            elif total > 0:
-                total = (total + (count >> 1)) // count
-            else:
-                total = 0 - ((count >> 1) - total) // count
-            if total < low:
-                total = low
-            elif total > high:
-                total = high
-            dst[channel] = total
-            channel += 1
-        dst = ptr8(uint(dst) + uint(channels))
-        column += 1
 
 
 @micropython.viper

@@ -2,6 +2,7 @@
 
 from array import array
 
+from . import kernels_plain
 from . import kernels_viper as kernels
 from .operator import (
     Operator,
@@ -52,7 +53,7 @@ class _Pool(Operator):
 
     def run(self):
         for row, (first, end) in enumerate(self.rows):
-            kernels.pool(self.target, self.source, row * self.row_bytes, first, end, self.shape, self.limits)
+            kernels_plain.pool(self.target, self.source, row * self.row_bytes, first, end, self.shape, self.limits)
 
 
 class AveragePool(_Pool):
