@@ -10,7 +10,8 @@ from pathlib import Path
 from simulator.modules.protocol import HEADER, HEADER_BYTES
 from tools import vm as micropython
 
-START = Path(__file__).resolve().parent / "modules" / "_start.py"
+MODULES = Path(__file__).resolve().parent / "modules"
+START = "_start.py"
 HEAP = "24M"  # objects take twice the chip's room on a 64-bit VM; the chip has 8 MB
 PAYLOAD_LIMIT = 1 << 20
 _header = struct.Struct(HEADER)
@@ -26,11 +27,14 @@ class Vm:
     def __init__(self, image: Path, bits: int = 64):
         to_host, vm_writes = os.pipe()
         vm_reads, from_host = os.pipe()
+        flash = os.open(image, os.O_RDWR)
+        ends = (vm_writes, vm_reads, flash)
+        # No path and no environment of this machine reaches the VM: they would lie in its heap, whose size is recorded.
         self._process = subprocess.Popen(
-            [micropython.find(bits), "-X", f"heapsize={HEAP}", START, str(vm_writes), str(vm_reads), image],
-            pass_fds=(vm_writes, vm_reads), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        os.close(vm_writes)
-        os.close(vm_reads)
+            [micropython.find(bits), "-X", f"heapsize={HEAP}", START, *map(str, ends)], pass_fds=ends, cwd=MODULES,
+            env={"MICROPYPATH": ".frozen"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for end in ends:
+            os.close(end)
         self._reader = os.fdopen(to_host, "rb", buffering=1 << 16)
         self._writer = from_host
 

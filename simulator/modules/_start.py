@@ -1,10 +1,9 @@
 """What the VM runs first: link to the host, emulated modules, flash mounted at `/`, then boot.py and main.py as the
-chip runs them. Arguments: the pipes to and from the host, and the flash image."""
+chip runs them. Arguments: file descriptors of the pipes to and from the host, and of the flash image."""
 
 import sys
 
-_HERE = __file__[: __file__.rindex("/")] if "/" in __file__ else "."
-sys.path[:] = [_HERE, ".frozen"]
+sys.path[:] = ["", ".frozen"]
 
 import builtins  # noqa: E402
 import io  # noqa: E402
@@ -14,7 +13,7 @@ import random  # noqa: E402
 import _link  # noqa: E402
 import vfs  # noqa: E402
 
-_to_host, _from_host, _image = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+_to_host, _from_host, _image = [int(fd) for fd in sys.argv[1:]]
 _boot = json.loads(_link.connect(_to_host, _from_host))
 
 import os  # noqa: E402
@@ -36,7 +35,7 @@ def emulate():
     time.rtc_offset_us = _boot["rtc_offset_us"]
     machine._cause = _boot["reset_cause"]
     machine._unique_id = bytes.fromhex(_boot["unique_id"])
-    esp32._flash = open(_image, "r+b")
+    esp32._flash = open("/dev/fd/%d" % _image, "r+b")
     esp32._table = tuple(tuple(row) for row in _boot["partitions"])
     esp32._nvs.update(_boot["nvs"])
     esp32.cut_at = _boot["cut_at"]
