@@ -49,8 +49,8 @@ class Uplink:
                     closed = self._segments.closed[0]
                     await asyncio.wait_for_ms(self._exchange(reader, writer, closed, report), _EXCHANGE_MS)
             self.failures = 0
-        except (OSError, EOFError, asyncio.TimeoutError, UplinkError, cose.CoseError, cbor.CborError,
-                P256Error) as error:
+        except (OSError, ValueError, EOFError, asyncio.TimeoutError, UplinkError, cose.CoseError, cbor.CborError,
+                P256Error) as error:  # mbedTLS reports a wrong certificate as ValueError
             self.failures += 1
             report.error = "%s: %s" % (type(error).__name__, error)
         return report
