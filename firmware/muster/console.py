@@ -7,7 +7,10 @@ _BACKSPACE = (b"\x08", b"\x7f")
 
 
 class Console:
-    """`stdin` gives bytes, `stdout` takes text; `commands`: name to (help, async function of the words after the name that returns lines of text)."""
+    """`stdin` gives bytes, `stdout` takes text.
+
+    `commands`: name to (help, async function of the words after the name that returns lines of text).
+    """
 
     def __init__(self, stdin, stdout, commands):
         self._in = stdin

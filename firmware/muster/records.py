@@ -20,8 +20,8 @@ def clock(source: int, new_ms: int, old_ms):
 
 def checkin(day: int, k: int, due_s: int, answered_s: int, result, threshold_e4: int, model_hash: bytes, last_fix):
     """`result` is checkin.Result; `answered_s` 0: no press; `last_fix` [lat_e6, lon_e6, age_s] or None."""
-    return (CHECKIN, day, k, due_s, answered_s, result.outcome, result.reason, result.tries, result.score_e4, threshold_e4,
-            model_hash, result.needs_person, last_fix)
+    return (CHECKIN, day, k, due_s, answered_s, result.outcome, result.reason, result.tries, result.score_e4,
+            threshold_e4, model_hash, result.needs_person, last_fix)
 
 
 def track(fixes, now_s: int):
