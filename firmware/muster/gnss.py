@@ -61,6 +61,7 @@ class Parser:
         self._values = array("i", [0] * 6)
         self._ddmmyy = -1
         self._midnight_s: "int | None" = None
+        self._type = 0  # of the epoch's GSA so far, 1 to 3
         self._before = self._seen = _ALL  # kinds of the epoch before, and of this one
         self._begin(-1)
         self._seen = _ALL

@@ -199,7 +199,7 @@ class Track:
         away = _apart(point, centre)
         if away <= 2 * _radius(point):
             lat_e6 += (point[1] - lat_e6 + 64) >> 7
-            lon_e6 += (point[2] - lon_e6 + 64) >> 7
+            lon_e6 += (_turn(point[2] - lon_e6) + 64) >> 7
             self._centre = (since_s, lat_e6, lon_e6, hdop_e1)
         return away
 
@@ -268,10 +268,14 @@ def _radius(point: tuple) -> int:
     return 5 * _METRE + 6 * _METRE * point[3] // 10
 
 
+def _turn(east_e6: int) -> int:
+    """The shorter way round the earth."""
+    return (east_e6 + 180000000) % 360000000 - 180000000
+
+
 def _eastward(origin: tuple, point: tuple) -> int:
-    """Way east from origin to point, in 1e-6 degree of latitude, the shorter way round the earth."""
-    east = (point[2] - origin[2] + 180000000) % 360000000 - 180000000
-    return east * int(cos(origin[1] * 1.7453e-8) * 1024) >> 10
+    """Way east from origin to point, in 1e-6 degree of latitude."""
+    return _turn(point[2] - origin[2]) * int(cos(origin[1] * 1.7453e-8) * 1024) >> 10
 
 
 def _apart(point: tuple, origin: tuple) -> int:

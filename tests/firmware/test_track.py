@@ -231,6 +231,13 @@ def test_a_straight_way_is_straight_anywhere_on_earth(vm, home):
     assert [event[1] for event in fixes(events)] == [3, 243, 483]
 
 
+def test_a_wearer_still_on_the_date_line_is_still(vm):
+    steps = [(t, True, -16_800_000, 179_999_990 if t % 2 else -179_999_990, 90, 9) for t in range(1, 1000)]
+    ((events, still, _),) = play_all(vm, [steps])
+    assert still == [183]
+    assert [event[1] for event in fixes(events)] == [3, 183, 783]
+
+
 def test_memory_stays_bounded_over_a_day(vm):
     used = vm("""
 import gc
