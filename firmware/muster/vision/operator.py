@@ -5,6 +5,7 @@ from array import array
 from .flatbuffer import ModelError, Table
 from .kernels_viper import COLUMNS
 from .scales import FLOAT_BITS, quotient, to_int
+from .tensor import Tensor
 
 ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 ACC_LIMIT = 1 << 30  # accumulators stay below it: what `requantise` can take
@@ -13,8 +14,8 @@ ACC_LIMIT = 1 << 30  # accumulators stay below it: what `requantise` can take
 class Operator:
     """One step of a network. `scratch` bytes of the arena are its own while it runs."""
 
-    inputs = ()
-    output = None
+    inputs: "list[Tensor]"  # the computed ones, in order
+    output: Tensor
     scratch = 0
 
     def bind(self, inputs: "list[memoryview]", output: memoryview, scratch: memoryview):
@@ -30,17 +31,17 @@ def require(condition: bool, reason: str):
         raise ModelError(reason)
 
 
-def require_int8(tensor):
+def require_int8(tensor: Tensor):
     """One scale is asked for too."""
     require(tensor.type == "int8", "'{}' is not int8".format(tensor.name))
     require(tensor.scales == 1, "'{}' has {} scales, not 1".format(tensor.name, tensor.scales))
 
 
-def require_same_scale(a, b):
+def require_same_scale(a: Tensor, b: Tensor):
     require(a.zero == b.zero and a.scale() == b.scale(), "'{}' and '{}' differ in scale".format(a.name, b.name))
 
 
-def activation_tensor(inputs: list, index: int):
+def activation_tensor(inputs: list, index: int) -> Tensor:
     """Input `index`, which must be a computed int8 tensor with one scale."""
     require(index < len(inputs) and inputs[index] is not None, "input {} is missing".format(index))
     tensor = inputs[index]
@@ -49,7 +50,7 @@ def activation_tensor(inputs: list, index: int):
     return tensor
 
 
-def constant_tensor(inputs: list, index: int, kind: str):
+def constant_tensor(inputs: list, index: int, kind: str) -> Tensor:
     """Input `index`, which must be a constant of type `kind`."""
     require(index < len(inputs) and inputs[index] is not None, "input {} is missing".format(index))
     tensor = inputs[index]
@@ -64,7 +65,7 @@ def options_of(table: "Table | None") -> Table:
     return table
 
 
-def output_limits(tensor, activation: int) -> array:
+def output_limits(tensor: Tensor, activation: int) -> array:
     """[zero, low, high] of an int8 output after its fused activation, each + 128, then 1 if low is the zero point or
     above (so that every negative accumulator gives `low`)."""
     require(activation in ACTIVATIONS, "fused activation {} is not supported".format(activation))

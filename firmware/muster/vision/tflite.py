@@ -5,16 +5,15 @@ import os
 from .convolution import Convolution, Depthwise, FullyConnected
 from .elementwise import Add, Mul, Pad, Relu, Relu6, Reshape
 from .flatbuffer import ModelError, Reader, Table
+from .operator import Operator
 from .pooling import AveragePool, MaxPool, Mean
-from .scales import from_float32
+from .tensor import MAX_FILE, Tensor
 
 __all__ = ("Model", "ModelError", "load")
 
-MAX_FILE = 6 << 20
 MAX_ARENA = 4 << 20
 MAX_TENSORS = 1024
 MAX_OPERATORS = 512
-MAX_DIMENSION = 8192
 MAX_WORK = 1 << 30  # multiplications of one run
 ALIGNMENT = 16  # what the chip's vector loads need
 
@@ -32,59 +31,6 @@ OPERATORS = {  # builtin code: name, highest version, class
     34: ("PAD", 2, Pad),
     40: ("MEAN", 2, Mean),
 }
-TYPES = {2: ("int32", 4), 9: ("int8", 1)}
-
-
-class Tensor:
-    """A tensor: real = scale * (value - zero). `at` is the position of its data in the file, 0 if it is computed."""
-
-    def __init__(self, reader: Reader, table: Table, buffers: "list[Table]"):
-        self.reader = reader
-        self.name = table.text(3)
-        self.shape = table.ints(0, 4)
-        self.type, width = TYPES.get(table.i8(1), ("unsupported", 1))
-        self.elements = 1
-        for n in self.shape:
-            if not 0 < n <= MAX_DIMENSION:
-                raise ModelError("tensor '{}': dimension {} is outside 1..{}".format(self.name, n, MAX_DIMENSION))
-            self.elements *= n
-        if self.elements > MAX_FILE:
-            raise ModelError("tensor '{}': {} elements are too many".format(self.name, self.elements))
-        self.size = self.elements * width
-        self._read_quantisation(table.table(4))
-        self.at = self._constant(table.u32(2), buffers)
-        self.offset = -1  # in the arena
-        self.last = -1  # the last operator that needs it
-
-    def _read_quantisation(self, table: "Table | None"):
-        self.scales_at, self.scales, self.zero, self.axis = 0, 0, 0, 0
-        if table is None:
-            return
-        self.scales_at, self.scales = table.vector(2, 4, MAX_DIMENSION)
-        zeros_at, zeros = table.vector(3, 8, MAX_DIMENSION)
-        self.axis = table.i32(6)
-        self.zero = self.reader.i64(zeros_at) if zeros else 0
-        for i in range(zeros):
-            if self.reader.i64(zeros_at + 8 * i) != self.zero:
-                raise ModelError("tensor '{}': zero points differ".format(self.name))
-        if not -128 <= self.zero <= 127:
-            raise ModelError("tensor '{}': zero point {} is outside int8".format(self.name, self.zero))
-
-    def _constant(self, number: int, buffers: "list[Table]") -> int:
-        if number >= len(buffers):
-            raise ModelError("tensor '{}': there is no buffer {}".format(self.name, number))
-        if buffers[number].has(1):
-            raise ModelError("tensor '{}': data outside the flatbuffer are not supported".format(self.name))
-        at, count = buffers[number].vector(0, 1, MAX_FILE)
-        if count and count != self.size:
-            raise ModelError("tensor '{}': {} bytes of data, {} expected".format(self.name, count, self.size))
-        return at if count else 0
-
-    def scale(self, index: int = 0) -> "tuple[int, int]":
-        """Scale of one channel, or the tensor's only one, as an exact number (see scales.py)."""
-        if self.scales == 0:
-            raise ModelError("tensor '{}' is not quantised".format(self.name))
-        return from_float32(self.reader.u32(self.scales_at + 4 * (index if self.scales > 1 else 0)))
 
 
 class Graph:
@@ -107,11 +53,11 @@ class Graph:
         self.inputs = self._listed(graphs[0].ints(1, 16), "input")
         self.outputs = self._listed(graphs[0].ints(2, 16), "output")
         self.work = 0
-        self._claims = []
+        self._claims: "list[tuple[int, int]]" = []
         codes = root.tables(1, 256)
         self.operators = [self._operator(table, codes) for table in graphs[0].tables(3, MAX_OPERATORS)]
 
-    def _listed(self, numbers: "tuple[int, ...]", kind: str) -> list:
+    def _listed(self, numbers: "tuple[int, ...]", kind: str) -> "list[Tensor]":
         tensors = [self._tensor(number, "the model's " + kind) for number in numbers]
         for tensor in tensors:
             if tensor.type != "int8" or tensor.at:
@@ -123,7 +69,7 @@ class Graph:
             raise ModelError("{}: there is no tensor {}".format(user, number))
         return self.tensors[number]
 
-    def _operator(self, table: Table, codes: "list[Table]"):
+    def _operator(self, table: Table, codes: "list[Table]") -> Operator:
         number = table.u32(0)
         if number >= len(codes):
             raise ModelError("there is no operator code {}".format(number))
@@ -222,7 +168,7 @@ def plan(graph: Graph) -> "tuple[list[int], int]":
             tensor.last = number
     for tensor in graph.outputs:
         tensor.last = steps
-    alive = []  # (offset, end, last step)
+    alive: "list[tuple[int, int, int]]" = []  # (offset, end, last step)
     size = 0
     scratch_at = []
 
