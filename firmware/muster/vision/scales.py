@@ -83,5 +83,13 @@ def rescale(value: int, q: int, shift: int) -> int:
 
 
 def _bit_length(n: int) -> int:
-    """MicroPython's ints have no bit_length."""
-    return len(bin(n)) - 2 if n else 0
+    """MicroPython's ints have no bit_length, and its bin() is slow."""
+    length = 0
+    while n > 0xFFFFFF:
+        n >>= 24
+        length += 24
+    for step in (16, 8, 4, 2, 1):
+        if n >> step:
+            n >>= step
+            length += step
+    return length + n
