@@ -139,6 +139,11 @@ class Watch:
         """Bytes into the serial console."""
         self._deliver(p.CONSOLE_RX, payload=data)
 
+    @property
+    def light(self) -> bool:
+        """Whether the camera's light is on."""
+        return bool(self._outputs.get(self.wiring.led))
+
     def set_hang(self, hangs: bool) -> None:
         """The network keeps its link and loses every packet, or recovers."""
         self.network.hangs = hangs
@@ -208,7 +213,7 @@ class Watch:
             return self._camera_init(unit, flags), b""
         if kind == p.CAMERA_CAPTURE:
             self.world.now_us += FRAME_US
-            self.camera_opened.append((self.world.now_us, bool(self._outputs.get(self.wiring.led))))
+            self.camera_opened.append((self.world.now_us, self.light))
             return 0, self.camera.capture(self.world.now_us) or b""
         if kind == p.WIFI:
             return self._wifi(unit, flags), b""

@@ -125,14 +125,23 @@ class Camera:
         del self.frames[:-KEPT_FRAMES]
         return self._packed(rgb)
 
+    def preview(self, width: int, height: int, now_us: int) -> np.ndarray:
+        """What is before the lens, without the sensor's noise: uint8 RGB [height, width, 3].
+
+        Takes no frame: nothing that the watch sees later changes by it. Raises SceneError.
+        """
+        scene = self._scene
+        gain = _gain(scene.light.level)
+        since_us = 0 if self._shown_us is None else now_us - self._shown_us
+        return _blurred(self._view.picture(width, height, since_us, scene.light.level * gain), scene, height / 240)
+
     def _expose(self, now_us: int) -> np.ndarray:
         """uint8 RGB [h, w, 3] as the sensor reads it."""
         scene = self._scene
         if self._shown_us is None:
             self._shown_us = now_us
         width, height = self._size
-        # Automatic exposure makes up for half of the missing light, in stops, and its gain lifts the noise too.
-        gain = float(np.clip(1 / math.sqrt(max(scene.light.level, 1e-3)), 0.25, 4))
+        gain = _gain(scene.light.level)
         rgb = self._view.picture(width, height, now_us - self._shown_us, scene.light.level * gain)
         light = _blurred(rgb, scene, height / 240).astype(np.float32)
         if self._since_init < len(_SETTLING):
@@ -151,6 +160,11 @@ class Camera:
         if self._format == PixelFormat.GRAYSCALE:
             return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).tobytes()
         return cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+
+
+def _gain(level: float) -> float:
+    """Automatic exposure makes up for half of the missing light, in stops, and its gain lifts the noise too."""
+    return float(np.clip(1 / math.sqrt(max(level, 1e-3)), 0.25, 4))
 
 
 def _blurred(rgb: np.ndarray, scene: Scene, pixels: float) -> np.ndarray:
