@@ -11,6 +11,7 @@ def commands(app):
     """Name to (help, async function of the words after the name that returns lines of text)."""
 
     async def status(words):
+        gc.collect()
         now_s = app.clock.now_s()
         source, uncertainty_ms = app.clock.quality()
         return [
