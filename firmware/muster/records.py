@@ -9,6 +9,7 @@ BOOT, CLOCK, CHECKIN, TRACK, NO_FIX, FAULT, ENROLLED, STATUS, GAP = 0, 1, 2, 3, 
 
 TRACK_BATCH = const(12)  # fixes a record: under 8 bytes each
 
+
 def boot(cause: str, model_hash: bytes):
     return BOOT, cause, model_hash
 

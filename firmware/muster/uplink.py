@@ -1,6 +1,7 @@
 """Store and forward: sends closed segments over HTTP/1.1 and mutual TLS, and frees what is receipted."""
 
 import asyncio
+from time import ticks_diff, ticks_ms
 
 from micropython import const
 
@@ -12,8 +13,10 @@ _HEAD_LINES = const(32)
 _HEAD_LINE_BYTES = const(512)
 _BODY_BYTES = const(2048)
 _FIRST_RETRY_S, _LAST_RETRY_S = const(60), const(3600)
+_FRESH_MS = const(1000)  # from the request's end to the answer, for its time to be believed
 
-_IAT, _UEID, _NUMBER, _DIGEST = 6, 256, -70001, -70003
+_IAT, _UEID, _NUMBER, _DIGEST, _STATUS = 6, 256, -70001, -70003, -70004
+_STORED = const(0)
 
 
 class UplinkError(Exception):
@@ -21,12 +24,22 @@ class UplinkError(Exception):
 
 
 class Report:
-    """What an upload came to: segments receipted, the receiver's UTC (0 without a receipt), error or ""."""
+    """What an upload came to: segments receipted, and the error that ended it or ""."""
 
     def __init__(self):
         self.sent = 0
-        self.receiver_s = 0
         self.error = ""
+        self._heard_s = 0
+        self._heard_ms = 0  # ticks
+
+    def hear(self, receiver_s: int, heard_ms: int):
+        """It was `receiver_s` (UTC) at the ticks `heard_ms`."""
+        self._heard_s, self._heard_ms = receiver_s, heard_ms
+
+    @property
+    def receiver_s(self) -> int:
+        """UTC by the receiver's clock, now, within two seconds; 0: no receipt told it."""
+        return self._heard_s and self._heard_s + ticks_diff(ticks_ms(), self._heard_ms) // 1000
 
 
 class Uplink:
@@ -38,21 +51,27 @@ class Uplink:
         self._host = host
         self._ueid = ueid
         self._receiver_key = receiver_key
-        self.failures = 0  # in a row
+        self._lock = asyncio.Lock()
+        self.failures = 0  # in a row, without one receipt
 
     async def upload(self) -> Report:
-        """Send every closed segment, oldest first, over one connection. What fails is kept for the next time."""
+        """Send every closed segment, oldest first, over one connection. What fails is kept for the next time.
+
+        Waits for an upload that is under way.
+        """
         report = Report()
-        try:
-            async with self._connect() as (reader, writer):
-                while self._segments.closed:
-                    closed = self._segments.closed[0]
-                    await asyncio.wait_for_ms(self._exchange(reader, writer, closed, report), _EXCHANGE_MS)
-            self.failures = 0
-        except (OSError, ValueError, EOFError, asyncio.TimeoutError, UplinkError, cose.CoseError, cbor.CborError,
-                P256Error) as error:  # mbedTLS reports a wrong certificate as ValueError
-            self.failures += 1
-            report.error = "%s: %s" % (type(error).__name__, error)
+        async with self._lock:
+            try:
+                async with self._connect() as (reader, writer):
+                    while self._segments.closed:
+                        closed = self._segments.closed[0]
+                        await asyncio.wait_for_ms(self._exchange(reader, writer, closed, report), _EXCHANGE_MS)
+            except (OSError, EOFError, asyncio.TimeoutError, UplinkError, cose.CoseError, cbor.CborError,
+                    P256Error) as error:
+                self.failures = 1 if report.sent else self.failures + 1
+                report.error = "%s: %s" % (type(error).__name__, error)
+            else:
+                self.failures = 0
         return report
 
     def retry_s(self, random_byte: int) -> int:
@@ -68,22 +87,25 @@ class Uplink:
         for chunk in self._segments.message(closed):
             writer.write(chunk)
             await writer.drain()
+        sent_ms = ticks_ms()
         status, body = await _response(reader)
-        if status == 200:
-            report.receiver_s = self._check(cbor.loads(cose.verify1(body, self._receiver_key)), closed)
-            self._segments.receipted(closed.number)
-            report.sent += 1
-        else:
+        heard_ms = ticks_ms()
+        if status != 200:
             raise UplinkError("segment %d refused with status %d" % (closed.number, status))
+        receipt = cbor.loads(cose.verify1(body, self._receiver_key))
+        self._check(receipt, closed)
+        report.sent += 1
+        if receipt.get(_STATUS) == _STORED and ticks_diff(heard_ms, sent_ms) <= _FRESH_MS:
+            report.hear(receipt[_IAT], heard_ms)
+        self._segments.receipted(closed.number)
 
-    def _check(self, receipt, closed) -> int:
-        """The receipt's time. Raises UplinkError when it is for something else."""
+    def _check(self, receipt, closed):
+        """Raises UplinkError unless the receipt is for this segment of this watch."""
         if not isinstance(receipt, dict) or not isinstance(receipt.get(_IAT), int):
             raise UplinkError("receipt: not a map with a time")
         named = (receipt.get(_UEID), receipt.get(_NUMBER), receipt.get(_DIGEST))
         if named != (self._ueid, closed.number, closed.digest):
             raise UplinkError("receipt: for another segment")
-        return receipt[_IAT]
 
 
 async def _response(reader):
