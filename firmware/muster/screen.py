@@ -26,13 +26,12 @@ _RESULTS = (
 
 
 class Screen:
-    """Draws on `display` (show(pixels), off()); holds one picture of 115,200 bytes."""
+    """Draws on `display` (show(pixels), off()); holds one picture of 115,200 bytes while it is lit."""
 
     def __init__(self, display):
         self._display = display
         self.lit = False
-        self._pixels = bytearray(_W * _W * 2)
-        self._frame = framebuf.FrameBuffer(self._pixels, _W, _W, framebuf.RGB565)
+        self._pixels = self._frame = None
         self._glyphs = bytearray(_GLYPH)
         self._glyph = framebuf.FrameBuffer(self._glyphs, _GLYPH, _GLYPH, framebuf.MONO_HLSB)
 
@@ -98,8 +97,12 @@ class Screen:
     def off(self):
         self.lit = False
         self._display.off()
+        self._pixels = self._frame = None
 
     def _blank(self):
+        if self._frame is None:
+            self._pixels = bytearray(_W * _W * 2)
+            self._frame = framebuf.FrameBuffer(self._pixels, _W, _W, framebuf.RGB565)
         self._frame.fill(_BLACK)
 
     def _show(self):
