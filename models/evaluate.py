@@ -10,29 +10,32 @@ import evaluate_finder
 import torch
 import train_embedder
 import train_finder
+from augment import plain_view
 from card import write_tables
 from contents import Contents
-from data import REPOSITORY, ROOT, DataError, run
+from data import CACHE, REPOSITORY, ROOT, DataError, run
 from locate import Finder
 from nets import EMBEDDER, FINDER, Net
 from oracle import Oracle
 
 
-def float_embedder():
-    """The trained network before quantisation, as a function of the 64x64 input; from build/train."""
-    path = REPOSITORY / "build" / "train" / "embedder.people.pt"
+def float_faces():
+    """The face figures of the network before quantisation, from build/train; measured once for each checkpoint."""
+    path = CACHE / "embedder.people.pt"
     if not path.is_file():
-        raise DataError(f"{path}: no such file; `python models/train_embedder.py` makes it, or leave out --float")
-    net = Net(EMBEDDER)
-    net.nodes[-1].fold()
-    net.load_state_dict(torch.load(path, weights_only=True)["net"])
-    net.eval()
-
-    def embed(picture):
+        raise DataError(f"{path}: no such file; train_embedder.py makes it, or leave out --float")
+    kept = CACHE / f"float-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.json"
+    if not kept.is_file():
+        net = Net(EMBEDDER)
+        net.nodes[-1].fold()
+        net.load_state_dict(torch.load(path, weights_only=True)["net"])
+        net.eval()
         with torch.no_grad():
-            return net(train_embedder.to_tensor(picture[None]))[0].numpy()
-
-    return embed
+            found = evaluate_faces.evaluate(
+                lambda face: net(train_embedder.to_tensor(plain_view(face)[None]))[0].numpy()
+            )
+        kept.write_text(json.dumps(found))
+    return json.loads(kept.read_text())
 
 
 def describe(spec, path):
@@ -56,7 +59,7 @@ def main():
 
     faces = {"int8": evaluate_faces.evaluate(evaluate_faces.through(embedder))}
     if options.float:
-        faces["float"] = evaluate_faces.evaluate(evaluate_faces.through(float_embedder()))
+        faces["float"] = float_faces()
     threshold_milli = round(1000 * faces["int8"]["threshold"] + 0.5)
     match = threshold_milli / 1000
     found = evaluate_finder.evaluate(finder)

@@ -39,8 +39,8 @@ FINDER = {
     "layers": [
         ("conv", 8, 3, 2, True),  # 40x40
         ("conv", 24, 3, 2, True),  # 20x20
+        *residual(40, 24),
         ("conv", 48, 3, 2, True),  # 10x10
-        *residual(96, 48),
         *residual(96, 48),
         *residual(96, 48),
         *residual(96, 48),

@@ -17,7 +17,7 @@ FACELESS = 0.3  # part of the frames
 
 
 def sitting(rng):
-    """(size in parts of the guided size, middle in the frame, roll in degrees): mostly as the oval asks, some far off."""
+    """(size in parts of the guided size, middle in the frame, roll in degrees): mostly as the oval asks."""
     if rng.random() < 0.3:
         return np.exp(rng.uniform(np.log(0.3), np.log(1.3))), rng.uniform(16, 64, 2), rng.uniform(-25, 25)
     return rng.uniform(0.65, 1.2), np.clip(rng.normal(40, 6, 2), 14, 66), rng.normal(0, 8)

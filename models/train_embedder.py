@@ -49,7 +49,7 @@ class Batches(Dataset):
             people = rng.choice(len(self.drawn), DRAWN // 2, replace=False)
             pairs = [(p, v) for p in people for v in rng.choice(self.drawn.shape[1], 2, replace=False)]
             pictures += [embedder_view(rng, self.drawn[p, v], False) for p, v in pairs]
-        return to_tensor(np.stack(pictures)), torch.from_numpy(views[mirrored, chosen])
+        return to_tensor(np.stack(pictures)), torch.from_numpy(views[mirrored, chosen]), torch.from_numpy(chosen)
 
 
 def to_tensor(pictures):
@@ -65,6 +65,12 @@ def distillation(found, target, directions):
     return (1 - (unit * aim).sum(1)).mean() + 10 * relation
 
 
+def recognition(found, chosen, everybody, temperature=0.07):
+    """Each face against the teacher's embeddings of all faces, `everybody` [n, 128]: it must be nearest to its own."""
+    similarity = F.normalize(found).bfloat16() @ everybody.T
+    return F.cross_entropy(similarity.float() / temperature, chosen)
+
+
 def separation(drawn, faces, temperature=0.1):
     """Drawn pairs (rows 2k and 2k+1) against every other drawn person and every real face (NT-Xent)."""
     unit, others = F.normalize(drawn), F.normalize(faces).detach()
@@ -78,7 +84,7 @@ def embed_all(net, faces, batch=200):
     """float32 [n, d] outputs for aligned 112x112 faces, without augmentation."""
     net.eval()
     found = []
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=not net.quantised):
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         for start in range(0, len(faces), batch):
             pictures = np.stack([plain_view(face) for face in faces[start : start + batch]])
             found.append(net(to_tensor(pictures).to(memory_format=torch.channels_last)).float().numpy())
@@ -93,7 +99,7 @@ def held_out_error(net, faces, views):
     return np.sqrt(np.square(found @ found.T - wanted @ wanted.T).mean())
 
 
-def train(net, stage, steps, rate, real, drawn, directions, check, cycle=None):
+def train(net, stage, steps, rate, real, drawn, directions, check, everybody=None, cycle=None):
     """Runs or resumes one stage of `steps` batches; `check` is (faces, views) to report on.
 
     The learning rate has one cycle of `cycle` batches; a stage that another follows stops before it has run down.
@@ -102,24 +108,25 @@ def train(net, stage, steps, rate, real, drawn, directions, check, cycle=None):
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=(cycle or steps) + 1, pct_start=0.1)
     done = load(f"embedder.{stage}", net, optimizer, schedule)
     loader = DataLoader(Batches(real, drawn, done, steps), batch_size=None, num_workers=1, prefetch_factor=4)
-    begun, sums = time.monotonic(), np.zeros(2)
+    begun, sums = time.monotonic(), np.zeros(3)
     net.train()
-    for step, (pictures, wanted) in enumerate(loader, done + 1):
-        with torch.autocast("cpu", torch.bfloat16, enabled=not net.quantised):
+    for step, (pictures, wanted, chosen) in enumerate(loader, done + 1):
+        with torch.autocast("cpu", torch.bfloat16):
             found = net(pictures.to(memory_format=torch.channels_last))
         found = found.float()
         near = distillation(found[:BATCH], wanted, directions)
         apart = separation(found[BATCH:], found[:BATCH]) if drawn is not None else torch.zeros(())
-        (near + 0.1 * apart).backward()
+        known = recognition(found[:BATCH], chosen, everybody) if everybody is not None else torch.zeros(())
+        (near + 0.1 * (apart + known)).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
-        sums += near.item(), apart.item()
+        sums += near.item(), apart.item(), known.item()
         if step % 50 == 0:
             pace = (time.monotonic() - begun) / (step - done)
-            near, apart = sums / 50
+            parts = "distil {:.4f} drawn {:.4f} known {:.4f}".format(*(sums / 50))
             sums[:] = 0
-            print(f"{stage} {step}/{steps} distil {near:.4f} drawn {apart:.4f} {pace:.2f} s/step", flush=True)
+            print(f"{stage} {step}/{steps} {parts} {pace:.2f} s/step", flush=True)
         if step % 500 == 0 or step == steps:
             save(f"embedder.{stage}", net, optimizer, schedule, step)
             print(f"{stage} {step}: held-out similarity error {held_out_error(net, *check):.4f}", flush=True)
@@ -128,9 +135,9 @@ def train(net, stage, steps, rate, real, drawn, directions, check, cycle=None):
 def narrow(wide, faces):
     """The wide network with its outputs' 128 strongest directions only, and those directions [512, 128].
 
-    What a small network can predict of the teacher lies in few directions; the teacher's own 128 strongest hold 60 %
-    of its energy, these nearly all of the student's. They are turned at random, which spreads the variance evenly
-    over the components, so that one int8 scale suits them all.
+    What a small network can predict of the teacher lies in fewer directions than the teacher uses: its own 128
+    strongest hold 60 % of its energy, these 80 % of the student's. They are turned at random, which spreads the
+    variance evenly over the components, so that one int8 scale suits them all.
     """
     found = unit(embed_all(wide, faces))
     energy, directions = np.linalg.eigh(found.T @ found)
@@ -152,8 +159,8 @@ def narrow(wide, faces):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--faces", type=int, default=2500, help="batches of real faces alone (default %(default)s)")
-    parser.add_argument("--people", type=int, default=1600, help="batches with drawn people among them")
-    parser.add_argument("--tune", type=int, default=150, help="batches of quantisation-aware tuning")
+    parser.add_argument("--people", type=int, default=1000, help="batches with drawn people among them")
+    parser.add_argument("--tune", type=int, default=250, help="batches of quantisation-aware tuning")
     parser.add_argument("--drawn", type=int, default=700, help="drawn people")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -168,13 +175,14 @@ def main():
     net, directions = narrow(wide, faces[:-HELD_OUT])
 
     drawn, _, _ = bank(options.drawn)
-    train(net, "people", options.people, 3e-3, real, drawn, directions, check)
+    train(net, "people", options.people, 3e-3, real, drawn, directions, check, cycle=1600)
 
     net.fold()
     batches = Batches(real, drawn, 0, 20)
     calibrate(net, [batches[i][0] for i in range(20)])
     net.quantised = True
-    train(net, "tune", options.tune, 2e-4, real, drawn, directions, check)
+    everybody = F.normalize(torch.from_numpy(real[1][0]) @ directions).bfloat16()
+    train(net, "tune", options.tune, 8e-4, real, drawn, directions, check, everybody)
     (ROOT / "embedder.tflite").write_bytes(to_tflite(net))
 
 

@@ -66,16 +66,16 @@ def loss(found, face, offsets):
     return faceness, (error * weight).sum() / weight.sum()
 
 
-def train(net, stage, steps, rate, rooms, faces, cycle=None):
-    """Runs or resumes one stage of `steps` batches; the learning rate has one cycle of `cycle` batches."""
+def train(net, stage, steps, rate, rooms, faces):
+    """Runs or resumes one stage of `steps` batches, one cycle of learning rate."""
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=(cycle or steps) + 1, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.1)
     done = load(f"finder.{stage}", net, optimizer, schedule)
     loader = DataLoader(Frames(rooms, faces, done, steps), batch_size=None, num_workers=1, prefetch_factor=4)
     begun, sums = time.monotonic(), np.zeros(2)
     net.train()
     for step, (frames, face, offsets) in enumerate(loader, done + 1):
-        with torch.autocast("cpu", torch.bfloat16, enabled=not net.quantised):
+        with torch.autocast("cpu", torch.bfloat16):
             found = net(frames.to(memory_format=torch.channels_last))
         faceness, landmarks = loss(found.float(), face, offsets)
         (faceness + 10 * landmarks).backward()
@@ -98,8 +98,7 @@ def train(net, stage, steps, rate, rooms, faces, cycle=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=5000, help="batches of float training (default %(default)s)")
-    parser.add_argument("--near", type=int, default=1000, help="batches with drawn people among the faces")
-    parser.add_argument("--people", type=int, default=1600, help="the same, with the last layer's batch norm folded")
+    parser.add_argument("--people", type=int, default=1600, help="batches with drawn people among the faces")
     parser.add_argument("--drawn", type=int, default=700, help="drawn people")
     parser.add_argument("--tune", type=int, default=200, help="batches of quantisation-aware tuning")
     parser.add_argument("--threads", type=int, default=1)
@@ -113,7 +112,6 @@ def main():
 
     _, grey, points = bank(options.drawn)
     faces = np.concatenate([rooms[0], grey]), np.concatenate([rooms[1], points])
-    train(net, "near", options.near, 4e-3, rooms, faces, cycle=1400)
     net.nodes[-1].fold()  # most cells answer nothing that is asked of them: the scale must not hang on the batch
     train(net, "people", options.people, 3e-3, rooms, faces)
 
@@ -121,7 +119,7 @@ def main():
     frames = Frames(rooms, faces, 0, 20)
     calibrate(net, [frames[i][0] for i in range(20)])
     net.quantised = True
-    train(net, "tune", options.tune, 2e-4, rooms, faces)
+    train(net, "tune", options.tune, 5e-4, rooms, faces)
     (ROOT / "finder.tflite").write_bytes(to_tflite(net))
 
 
