@@ -71,7 +71,7 @@ class Summary:
         good = {(v.number, v.frame): v.is_signed and v.is_chained and v.is_stored for v in self.verified}
         rows = [{"time": self._local(record["at_s"]), "type": record["type"], "segment": record["segment"],
                  "frame": record["frame"], "verified": good[record["segment"], record["frame"]],
-                 "content": _content(record)} for record in self.records]
+                 "content": content(record)} for record in self.records]
         report.write(folder / "report.html", self.values, {"true": true, "recorded": recorded}, screens, frames, rows)
 
     def _values(self, segments: list[Any], written: list[bytes], received: Counter[bytes]) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _frames(message: bytes) -> list[bytes]:
     return frames[2:]
 
 
-def _content(record: dict[str, Any]) -> str:
+def content(record: dict[str, Any]) -> str:
     """A record in words."""
     if record["type"] == "track":
         return f"{len(record['fixes'])} fixes, worst HDOP {record['worst_hdop_e1'] / 10}"
