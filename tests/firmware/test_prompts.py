@@ -134,7 +134,8 @@ def test_a_concluded_prompt_is_not_spoken_of_again(vm):
 def test_a_press_leaves_time_to_finish_and_what_comes_of_none_is_unfinished(vm):
     log = live(vm, ["on", 0], until(D[0] + ANSWER - 1), ["press"], ["run", 2 * LEAST])
 
-    assert told(log)[-1] == (UNABLE, D[0] + ANSWER - 1 + LEAST, DAY, 0)
+    assert [entry[:2] for entry in told(log)] == [(ASK, D[0]), (REMIND, D[0] + 300), (REMIND, D[0] + 600),
+                                                  (UNABLE, D[0] + ANSWER - 1 + LEAST)]
     assert given_up(log) == [(DAY, 0, UNFINISHED)]
 
 
@@ -238,6 +239,13 @@ def test_a_wrong_time_put_right_within_a_minute_does_no_harm(vm):
                ["run", 600])
 
     assert told(log) == [(ASK, D[0], DAY, 0)]
+
+
+@pytest.mark.parametrize(("error", "late"), [(-3, SETTLE), (-2, 2), (2, 0), (3, SETTLE)])
+def test_the_clock_settles_after_changes_of_more_than_two_seconds(vm, error, late):
+    log = live(vm, ["on", 0], until(D[0]), ["conclude"], until(D[1] - 2, D[0]), ["clock", error], ["run", 100])
+
+    assert told(log)[1:] == [(ASK, D[1] - 2 + late + (2 if error == -2 else 0), DAY, 1)]
 
 
 @pytest.mark.parametrize("error", [7200, -7200])
