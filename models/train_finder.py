@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 SEED = 20261125
 BATCH = 128
+REACH = 3.6  # cells, and half a logit: what the int8 output can say
 
 
 class Frames(Dataset):
@@ -120,6 +121,9 @@ def main():
     calibrate(net, [frames[i][0] for i in range(20)])
     net.quantised = True
     train(net, "tune", options.tune, 5e-4, rooms, faces)
+    # Offsets stay within 3.6 cells; scores run to -25, and would leave the offsets a coarse scale they do not need.
+    net.nodes[-1].range.low.fill_(-REACH)
+    net.nodes[-1].range.high.fill_(REACH)
     (ROOT / "finder.tflite").write_bytes(to_tflite(net))
 
 
