@@ -55,7 +55,7 @@ def stage(device: Path | None) -> Path:
 
 def flash(port: str, board: str, device: Path | None) -> None:
     """Raises FlashError."""
-    if not (ROOT / "firmware" / "boards" / f"{board}.py").exists():
+    if board not in {path.stem for path in (ROOT / "firmware" / "boards").glob("[a-z]*.py")}:
         raise FlashError(f"board: no firmware/boards/{board}.py")
     if not Path(port).exists():
         raise FlashError(f"port: {port} is not there: is the board plugged in?")
