@@ -300,9 +300,13 @@ class App:
     async def _upload(self):
         self._record_track()
         while self.segments.waiting:
-            if not self.segments.closed:
-                self.segments.close()
-            report = await self.uplink.upload()
+            try:
+                if not self.segments.closed:
+                    self.segments.close()
+                report = await self.uplink.upload()
+            except (JournalFull, OSError) as error:
+                self.log("upload: %s" % error)
+                return False
             if report.receiver_s:
                 self._set_clock(report.receiver_s * 1000, NETWORK, _NETWORK_UNCERTAINTY_MS)
             self.log("sent %d segments%s" % (report.sent, ", " + report.error if report.error else ""))
