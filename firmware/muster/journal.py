@@ -53,13 +53,16 @@ class Journal:
     def append(self, kind: int, body: bytes, mark: bytes = b"", spare: int = 0) -> int:
         """Write a frame and return its position. kind: 0 to 254; body: up to LARGEST bytes; mark: up to 64.
 
-        Raises JournalFull when that would leave less than `spare` sectors free by beginning one.
+        Raises JournalFull when fewer than `spare` sectors would be free then.
         """
         if len(body) > LARGEST or len(mark) > _LARGEST_MARK:
             raise ValueError("frame too large")
         size = _FRAME_HEAD + len(mark) + len(body)
-        if self._offset + size > SECTOR:
-            self._next_sector(spare)
+        is_over = self._offset + size > SECTOR
+        if self.free_sectors - (is_over and self._has_frames) < spare:
+            raise JournalFull("journal: every sector is still needed")
+        if is_over:
+            self._next_sector()
         frame = struct.pack("<HBB", len(body), kind, len(mark))
         check = struct.pack("<I", crc32(body, crc32(mark, crc32(frame))))
         offset, self._offset = self._offset, SECTOR  # unless it works: nothing is programmed over what failed
@@ -114,12 +117,8 @@ class Journal:
             return -1
         return sequence
 
-    def _next_sector(self, spare):
-        sequence = self._head
-        if self._has_frames:
-            if self.free_sectors <= spare:
-                raise JournalFull("journal: every sector is still needed")
-            sequence += 1
+    def _next_sector(self):
+        sequence = self._head + self._has_frames
         block = sequence % self.sectors
         self._flash.ioctl(_ERASE, block)
         self.erases += 1
