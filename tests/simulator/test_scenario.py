@@ -36,7 +36,8 @@ def test_the_shipped_ones_are_read_by_name():
     day = load("day")
     assert (day.start_unix_s, day.utc_offset_s, day.hours) == (1781042400, 7200, 24)
     assert [answer.who for answer in day.answers] == ["wearer", "wearer", "stranger", "ignore", "wearer"]
-    assert Action(6.5 * 3600, "enrol") in day.actions and Period(17 * 3600 + 1200, 17 * 3600 + 1920, "tunnel") in day.sky
+    assert Action(6.5 * 3600, "enrol") in day.actions
+    assert Period(17 * 3600 + 1200, 17 * 3600 + 1920, "tunnel") in day.sky
 
 
 def test_what_is_left_out_has_its_default_and_times_count_from_the_start():
@@ -52,6 +53,7 @@ def test_paths_are_beside_the_file():
     assert (day.wearer, day.stranger, day.gpx) == ("folder/me.jpg", "/abs/them", "folder/../walk.gpx")
 
 
+START = "start: must be a time with offset like \"2026-06-10T00:00:00+02:00\", from 2026 to 2048, not "
 ROW = {"at": "06:30", "lat": 1, "lon": 2}
 
 
@@ -60,10 +62,8 @@ ROW = {"at": "06:30", "lat": 1, "lon": 2}
     ({"name": ""}, "name: must be a text, not ''"),
     ({"name": 5}, "name: must be a text, not '5'"),
     ({"start": None}, "start: missing"),
-    ({"start": "2026-06-10T06:30:15"}, "start: must be a time with offset like \"2026-06-10T00:00:00+02:00\", from 2026 to "
-     "2048, not '2026-06-10T06:30:15'"),
-    ({"start": "2025-12-31T06:30:15+00:00"}, "start: must be a time with offset like \"2026-06-10T00:00:00+02:00\", from "
-     "2026 to 2048, not '2025-12-31T06:30:15+00:00'"),
+    ({"start": "2026-06-10T06:30:15"}, START + "'2026-06-10T06:30:15'"),
+    ({"start": "2025-12-31T06:30:15+00:00"}, START + "'2025-12-31T06:30:15+00:00'"),
     ({"hours": 0}, "hours: must be a number from 0.1 to 1440, not '0'"),
     ({"hours": True}, "hours: must be a number from 0.1 to 1440, not 'True'"),
     ({"seed": -1}, "seed: must be a whole number, 0 or more, not '-1'"),
@@ -127,10 +127,9 @@ def test_what_is_no_scenario_is_one_line(data, reason):
 def test_settings_are_what_json_can_hold():
     text = yaml.safe_dump(LEAST) + "settings: {answer_s: %s}\n"
     assert parse((text % "600").encode(), PATH).settings == {"answer_s": 600}
-    for value in ("2026-01-01", ".nan", "!!binary aGk=", "!!set {a}"):
-        assert refused((text % value).encode()).startswith(
-            "folder/day.yaml: settings: must be a mapping of names to JSON values, not ")
-    assert refused((yaml.safe_dump(LEAST) + "settings: {1: 2}\n").encode()).startswith("folder/day.yaml: settings: must")
+    reason = "folder/day.yaml: settings: must be a mapping of names to JSON values, not "
+    for value in ("2026-01-01", ".nan", "!!binary aGk=", "!!set {a}", "{1: 2}"):
+        assert refused((text % value).encode()).startswith(reason)
 
 
 def test_a_missing_or_overlong_file_is_one_line(tmp_path):
@@ -148,14 +147,14 @@ def test_the_largest_file_is_read_in_bounded_time():
     data = head + row * ((scenario.LIMIT_BYTES - len(head)) // len(row))
     started = time.process_time()
     assert len(parse(data, PATH).route) > 1500
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 5
 
 
 TOKENS = st.sampled_from([
-    "name", "start", "wearer", "route", "settings", "actions", "at", "lat", ": ", "- ", "\n", "\n  ", "{", "}", "[", "]",
-    ",", "'", '"', "!!int ", "!!timestamp ", "!!float ", "!!set ", "!!omap ", "!!pairs ", "!x ", "? ", "| ", "> ", "%", "---",
-    "...", "<<: ", "=", "~", "1", "-1", ".inf", ".nan", "0x1f", "1e999", "1:30", "2026-06-10", "2026-06-10T00:00:00+02:00",
-    "08:30", "x", "\u00e9", "\t", "#"])
+    "name", "start", "wearer", "route", "settings", "actions", "at", "lat", ": ", "- ", "\n", "\n  ", "{", "}", "[",
+    "]", ",", "'", '"', "!!int ", "!!timestamp ", "!!float ", "!!set ", "!!omap ", "!!pairs ", "!x ", "? ", "| ", "> ", "%",
+    "---", "...", "<<: ", "=", "~", "1", "-1", ".inf", ".nan", "0x1f", "1e999", "1:30", "2026-06-10",
+    "2026-06-10T00:00:00+02:00", "08:30", "x", "\u00e9", "\t", "#"])
 
 
 @settings(max_examples=250, deadline=None)
@@ -174,7 +173,7 @@ VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-(10**6), 10**9), st.floats(allow_nan=False, allow_infinity=False),
               st.text(max_size=12), st.sampled_from(["06:30", "wearer", "down", "open", "2026-06-10T00:00:00+02:00"])),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(
-        st.sampled_from(["at", "from", "to", "kind", "who", "lat", "lon", "do", "x"]), inner, max_size=4)), max_leaves=6)
+        st.sampled_from(["at", "from", "to", "kind", "who", "lat", "do", "x"]), inner, max_size=4)), max_leaves=6)
 
 
 @settings(max_examples=150, deadline=None)
