@@ -105,7 +105,7 @@ class Journal:
         self._has_frames = end > _SECTOR_HEAD
         rest = bytearray(SECTOR - end)
         self._flash.readblocks(self._head % self.sectors, rest, end)
-        if rest == b"\xff" * len(rest):
+        if self._has_frames and rest == b"\xff" * len(rest):  # without a frame it may be half erased, for all its head
             self._offset = end
 
     def _sequence(self, block):

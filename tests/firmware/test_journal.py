@@ -192,6 +192,19 @@ result = sectors, [[at // SECTOR, len(body)] for at, _, _, body in content(Journ
     assert found == [[0, 8000], [1, 14]]
 
 
+def test_a_sector_without_a_whole_frame_is_erased_again_before_it_is_used(vm: Vm) -> None:
+    """Its erasing may have been cut after all else of it, and before its head, was gone."""
+    one = frame(2, b"", b"x")
+    before, after = vm(SETUP + """
+flash = Flash(4, bytes.fromhex(data))
+Journal(flash).append(2, b"y")
+before = flash.erases
+Journal(flash).append(2, b"z")
+result = before, flash.erases
+""", ring(sector_head(0) + one, sector_head(1), b"", b""))
+    assert (before, after) == (1, 1)
+
+
 def test_a_cut_in_any_operation_keeps_all_that_was_appended(vm: Vm) -> None:
     """Around a ring of four sectors, with releases; a cut in each operation, in every way, and a second one soon."""
     wrong, cuts = vm(SETUP + """
