@@ -50,7 +50,8 @@ class Summary:
         checks = [(v["missing"], "records written but not received"), (v["duplicates"], "records received twice"),
                   (v["segments"] - v["verified_segments"], "segments not verified"),
                   (v["records"] - v["decrypted"], "records not decrypted"),
-                  (v["frames_without_light"], "frames taken without the light")]
+                  (v["frames_without_light"], "frames taken without the light"),
+                  (v["records_by_type"].get("fault", 0), "faults of the firmware")]
         return [f"{count} {what}" for count, what in checks if count]
 
     @property

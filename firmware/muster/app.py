@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from hashlib import sha256
 
 from muster import checkin, prompts, records, track
@@ -29,6 +30,7 @@ _AGAIN_MS = 1500  # from "look again" to the next try
 _TRACK_S = 900  # oldest fix that waits for company in RAM
 _STATUS_S = 3600
 _FIRST_UPLOAD_S = 120
+_RESTART_S = 60  # from a fault to the boot after it: a fault that comes back must not fill the journal
 _LOG_LINES = 40
 
 
@@ -90,8 +92,14 @@ class App:
             self._set_clock(rtc_ms, RTC, _RTC_UNCERTAINTY_MS)
         self._append(records.boot(self.board.reset_cause(), self.networks.model_hash))
         console = Console(self.board.stdin, self.board.stdout, commands(self))
-        await asyncio.gather(self._listen(), self._ask(), self._serve_presses(), self._send(), self._darken(),
-                             self._watch_over(), console.run())
+        try:
+            await asyncio.gather(self._listen(), self._ask(), self._serve_presses(), self._send(), self._darken(),
+                                 self._watch_over(), console.run())
+        except Exception as error:  # what nobody foresaw ends this boot, not the watch
+            sys.print_exception(error)
+            self._append(records.fault("services", "%s: %s" % (type(error).__name__, error)))
+            await asyncio.sleep(_RESTART_S)
+            self.board.reset()
 
     # positions and time
 

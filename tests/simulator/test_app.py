@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from simulator import scenario
-from simulator.day import Day, begin
+from simulator.day import Day, begin, firmware_files
 from simulator.devices.camera import Scene
 from simulator.receiver.decode import decode_segment
 from simulator.receiver.state import State
@@ -403,6 +403,24 @@ def test_prompts_that_a_wrong_clock_hid_are_the_watchs_fault_and_none_comes_twic
     assert 5 <= len(hidden) <= 9
     assert {record["outcome"] for record in hidden} == {"unable"}
     assert {record["reason"] for record in hidden} == {"its clock was unknown or wrong"}
+
+
+def test_a_fault_of_the_firmware_is_recorded_and_ends_a_boot_but_not_the_watch(start, monkeypatch):
+    broken = b"\ndef percent(mv):\n    if mv < 3600:\n        raise ValueError('no such battery')\n    return 80\n"
+    files = firmware_files()
+    monkeypatch.setattr("simulator.day.firmware_files",
+                        lambda: files | {"muster/power.py": files["muster/power.py"] + broken})
+    watch = (day := start()).watch
+    watch.run(until_s=UPLOADED_S)
+    voltage, watch.battery.microvolts = watch.battery.microvolts, lambda now_us: 3_500_000
+    watch.run(until_s=310)
+    assert b"ValueError: no such battery" in watch.console_output
+    watch.battery.microvolts = voltage
+    watch.run(until_s=500)
+    assert [(round(at_us / 1e6), cause) for at_us, cause in watch.boots] == [(0, 1), (361, 5)]  # 60 s later
+    assert [(record["part"], record["what"]) for record in received(day, "fault")] == [
+        ("services", "ValueError: no such battery")]
+    assert Summary(day, wall_s=1).flaws == ["1 faults of the firmware"]
 
 
 def test_a_network_that_hangs_costs_a_time_out_and_nothing_is_lost(start):
