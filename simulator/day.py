@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulator.devices.gnss import Gnss, Window
+from simulator.devices.spoofer import Deceit, Spoofer
+from simulator.expect import Findings, observe
+from simulator.incidents import plan
 from simulator.provision import Provision, provision
 from simulator.receiver.clock import SharedClock
 from simulator.route import Route, from_gpx
@@ -57,6 +60,7 @@ class Day:
     watch: Watch
     gnss: Gnss
     provision: Provision
+    findings: Findings = field(default_factory=dict)  # by the expectations that have their time
 
 
 def firmware_files() -> dict[str, bytes]:
@@ -74,16 +78,20 @@ def begin(scenario: Scenario, folder: Path, bits: int = 64) -> Iterator[Day]:
     folder.mkdir(parents=True, exist_ok=True)
     settings = SETTINGS | {"board": scenario.board, "zone": scenario.zone} | scenario.settings
     made = provision(folder / "provision", scenario.seed, settings=settings, now_s=scenario.start_unix_s)
-    gnss = _gnss(scenario)
+    route = _route(scenario)
+    windows = [Window(scenario.start_unix_s + period.start_s, scenario.start_unix_s + period.end_s, period.kind)
+               for period in scenario.sky]
+    gnss = Gnss(route, scenario.seed, windows, scenario.gnss_rollover)
     receiver = Receiver(made.state, scenario.start_unix_s * 1000)
     try:
         watch = Watch(firmware_files() | made.bundle.files, folder / "watch", start_unix_s=scenario.start_unix_s,
-                      seed=scenario.seed, bits=bits, sentences=gnss.sentences, server=receiver.address,
+                      seed=scenario.seed, bits=bits, sentences=_spoofer(gnss, route, scenario).sentences,
+                      server=receiver.address,
                       nvs={"muster": {name: data.hex() for name, data in made.bundle.nvs.items()}})
         try:
             watch.network_used = lambda: receiver.clock.set(watch.world.unix_ms)
             Wearer(watch, scenario)
-            _plan(watch, scenario)
+            plan(watch, scenario)
             yield Day(scenario, folder, watch, gnss, made)
         finally:
             watch.close()
@@ -95,6 +103,7 @@ def live(scenario: Scenario, folder: Path, progress: Callable[[float], None] = l
          bits: int = 64) -> Day:
     """Live through the whole scenario."""
     with begin(scenario, folder, bits) as day:
+        day.findings = observe(day.watch, scenario, day.provision.state)
         now_us, end_s = 0, scenario.hours * 3600
         while now_us < end_s * 1e6:
             day.watch.run(until_s=min(end_s, now_us // 1_000_000 // STEP_S * STEP_S + STEP_S))
@@ -103,33 +112,16 @@ def live(scenario: Scenario, folder: Path, progress: Callable[[float], None] = l
     return day
 
 
-def _gnss(scenario: Scenario) -> Gnss:
-    """The receiver on the scenario's route. Raises RouteError."""
+def _route(scenario: Scenario) -> Route:
+    """Raises RouteError."""
     start_s = scenario.start_unix_s
     if scenario.gpx:
-        route = from_gpx(Path(scenario.gpx), start_s)
-    else:
-        route = Route([(start_s + point["at_s"], point["lat"], point["lon"]) for point in scenario.route])
-    windows = [Window(start_s + period.start_s, start_s + period.end_s, period.kind) for period in scenario.sky]
-    return Gnss(route, scenario.seed, windows)
+        return from_gpx(Path(scenario.gpx), start_s)
+    return Route([(start_s + point["at_s"], point["lat"], point["lon"]) for point in scenario.route])
 
 
-def _plan(watch: Watch, scenario: Scenario) -> None:
-    """Put what the scenario does to the watch into its world."""
-    world = watch.world
-    for period in scenario.network:
-        if period.kind == "down":
-            world.at(round(period.start_s * 1e6), lambda: setattr(watch.network, "up", False))
-            world.at(round(period.end_s * 1e6), lambda: setattr(watch.network, "up", True))
-        else:
-            world.at(round(period.start_s * 1e6), lambda: watch.set_hang(True))
-            world.at(round(period.end_s * 1e6), lambda: watch.set_hang(False))
-    deeds: dict[str, Callable[[str], None]] = {
-        "enrol": lambda text: watch.type(b"enrol\r"),
-        "console": lambda text: watch.type(text.encode() + b"\r"),
-        "reset": lambda text: watch.reset(),
-        "power-cut": lambda text: watch.power_cut(),
-        "press": lambda text: watch.press(),
-    }
-    for action in scenario.actions:
-        world.at(round(action.at_s * 1e6), lambda action=action: deeds[action.do](action.text))
+def _spoofer(gnss: Gnss, route: Route, scenario: Scenario) -> Spoofer:
+    start_s = scenario.start_unix_s
+    return Spoofer(gnss, route, scenario.seed, [
+        Deceit(start_s + spoof.start_s, start_s + spoof.end_s, spoof.north_m, spoof.east_m, spoof.days)
+        for spoof in scenario.spoof])

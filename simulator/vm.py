@@ -7,6 +7,7 @@ import struct
 import subprocess
 from pathlib import Path
 
+from simulator.devices.crystal import Crystal
 from simulator.modules.protocol import HEADER, HEADER_BYTES
 from tools import vm as micropython
 
@@ -22,9 +23,13 @@ class VmStopped(Exception):
 
 
 class Vm:
-    """One boot of the watch. `receive()` and `send()` are its link; `kill()` is the power switch."""
+    """One boot of the watch. `receive()` and `send()` are its link; `kill()` is the power switch.
 
-    def __init__(self, image: Path, bits: int = 64):
+    Times are virtual ones on this side; on the VM's they are its crystal's.
+    """
+
+    def __init__(self, image: Path, bits: int = 64, crystal: Crystal | None = None):
+        self._crystal = crystal or Crystal()
         to_host, vm_writes = os.pipe()
         vm_reads, from_host = os.pipe()
         flash = os.open(image, os.O_RDWR)
@@ -46,11 +51,11 @@ class Vm:
         kind, unit, flags, length, time_us = _header.unpack(head)
         if length > PAYLOAD_LIMIT:
             raise VmStopped(f"a message of {length} bytes")
-        return kind, unit, flags, time_us, self._reader.read(length) if length else b""
+        return kind, unit, flags, self._crystal.world_us(time_us), self._reader.read(length) if length else b""
 
     def send(self, messages: list[tuple[int, int, int, int, bytes]]) -> None:
         """Messages (kind, unit, flags, time_us, payload) in one write."""
-        data = b"".join(_header.pack(kind, unit, flags, len(payload), time_us) + payload
+        data = b"".join(_header.pack(kind, unit, flags, len(payload), self._crystal.chip_us(time_us)) + payload
                         for kind, unit, flags, time_us, payload in messages)
         view = memoryview(data)
         try:

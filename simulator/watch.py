@@ -14,8 +14,9 @@ from pathlib import Path
 from simulator.devices import flash
 from simulator.devices.battery import Battery
 from simulator.devices.camera import Camera, CameraError
+from simulator.devices.crystal import Crystal
 from simulator.devices.display import Display, Screens
-from simulator.devices.network import HANDSHAKE_US, LOOKUP_US, Network
+from simulator.devices.network import HANDSHAKE_US, LOOKUP_US, SLOW_US, Network
 from simulator.modules import protocol as p
 from simulator.vm import Vm, VmStopped
 from simulator.wiring import ESP32_S3_EYE, Wiring
@@ -54,8 +55,11 @@ class Watch:
         self.display.finished = self.screens.keep
         self.lit: Callable[[], None] = lambda: None  # called when the screen lights up
         self.battery = Battery()
+        self.brown_out_below = 0.0  # charge of the battery under which camera or radio reset the chip
+        self.crystal = Crystal()
         self.network = Network(server, lambda: self.world.now_us)
         self.sentences = sentences
+        self.gnss_interval_s = 1
         self.network_used = network_used
         self.cut_after_flash_ops = -1
         self.boots: list[tuple[int, int]] = []  # (time_us, reset cause)
@@ -65,6 +69,7 @@ class Watch:
         self._vm: Vm | None = None
         self._waiting_us: int | None = None
         self._events: list[tuple[int, int, int, int, bytes]] = []
+        self._stuck: set[int] = set()  # pins whose button is
         self._inputs = dict.fromkeys(wiring.buttons.values(), 1)
         self._ladder_uv = wiring.ladder_idle_uv
         self._outputs: dict[int, int] = {}
@@ -78,7 +83,7 @@ class Watch:
     def power_on(self, cause: int = PWRON_RESET) -> None:
         """Boot; after a power cut the RTC has lost its time."""
         if cause == PWRON_RESET:
-            self._rtc_offset_us = -self.world.now_us
+            self._rtc_offset_us = -self.crystal.chip_us(self.world.now_us)
         self.world.after(BOOT_US, lambda: self._boot(cause))
 
     def power_off(self) -> None:
@@ -104,7 +109,7 @@ class Watch:
     def _boot(self, cause: int) -> None:
         self.power_off()
         self.boots.append((self.world.now_us, cause))
-        self._vm = Vm(self.image, self.bits)
+        self._vm = Vm(self.image, self.bits, self.crystal)
 
     # the world
 
@@ -127,6 +132,14 @@ class Watch:
         pin = self.wiring.buttons[button]
         self._input(pin, 0)
         self.world.after(hold_ms * 1000, lambda: self._input(pin, 1))
+
+    def stick(self, is_stuck: bool, button: str = "boot") -> None:
+        """A button stays down whatever the hand does, or comes free."""
+        pin = self.wiring.buttons[button]
+        self._stuck.discard(pin)
+        self._input(pin, 0 if is_stuck else 1)
+        if is_stuck:
+            self._stuck.add(pin)
 
     def console(self, line: str, wait_s: float = 2) -> str:
         """Type a line at the serial console, and return what the watch prints within `wait_s` virtual seconds."""
@@ -214,6 +227,9 @@ class Watch:
             return self._inputs.get(unit, self._outputs.get(unit, 1)), b""
         if kind == p.ADC:
             return 0, self._voltage(unit).to_bytes(4, "little")
+        if self._loads(kind, unit, flags) and self.battery.charge(self.world.now_us) < self.brown_out_below:
+            self.power_cut()
+            return 0, b""
         if kind == p.CAMERA_INIT:
             return self._camera_init(unit, flags), b""
         if kind == p.CAMERA_CAPTURE:
@@ -255,6 +271,11 @@ class Watch:
                            "partitions": flash.table(), "nvs": self.nvs,
                            "cut_at": self.cut_after_flash_ops}).encode()
 
+    @staticmethod
+    def _loads(kind: int, unit: int, flags: int) -> bool:
+        """Whether a call switches on what draws a lot: the camera or the radio."""
+        return kind == p.CAMERA_INIT or (kind == p.WIFI and unit == p.WIFI_ACTIVE and bool(flags))
+
     def _camera_init(self, pixel_format: int, frame_size: int) -> int:
         self.world.now_us += SETTLE_US
         try:
@@ -273,7 +294,7 @@ class Watch:
         return self.network.status()
 
     def _resolve(self) -> tuple[int, bytes]:
-        self.world.now_us += LOOKUP_US
+        self.world.now_us += LOOKUP_US + (SLOW_US if self.network.slow else 0)
         address = self.network.resolve()
         if address is None:
             return 1, b""
@@ -289,14 +310,14 @@ class Watch:
         return 0
 
     def _input(self, pin: int, level: int) -> None:
-        if self._inputs[pin] != level:
+        if self._inputs[pin] != level and pin not in self._stuck:
             self._inputs[pin] = level
             self._deliver(p.PIN_EDGE, pin, level)
 
     def _second(self) -> None:
         assert self.sentences
         unix_ms = self.world.unix_ms - NMEA_US // 1000
-        self.world.after(1_000_000, self._second)
+        self.world.after(self.gnss_interval_s * 1_000_000, self._second)
         if self._vm:
             data = self.sentences(unix_ms)
             if data:

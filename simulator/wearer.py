@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from simulator.devices.camera import Scene
 from simulator.people import Expression, Light, Pose
 from simulator.scenario import Answer, Scenario
@@ -36,8 +38,8 @@ class Wearer:
         ring = self._watch.display.rgb()[4, 120].astype(int)
         if abs(ring - _ENROL).sum() < 40:
             self._answer(ENROL)
-        elif abs(ring - _PROMPT).sum() < 40 and self._answers:
-            self._answer(self._answers.pop(0))
+        elif abs(ring - _PROMPT).sum() < 40:
+            self._answer(self._answers.pop(0) if self._answers else self._scenario.otherwise)
 
     def _answer(self, answer: Answer) -> None:
         world = self._watch.world
@@ -47,11 +49,16 @@ class Wearer:
         self._busy_until_us = world.now_us + round(answer.after_s * 1e6) + SHOWN_US
         world.after(round(answer.after_s * 1e6), lambda: self._press(answer))
 
+    def _daylight(self) -> float:
+        """The scenario's light now, straight between the times it gives."""
+        light = self._scenario.light
+        return float(np.interp(self._watch.world.now_us / 1e6, *zip(*light, strict=True))) if light else 1.0
+
     def _press(self, answer: Answer) -> None:
         faces = {"wearer": self._scenario.wearer, "stranger": self._scenario.stranger, "nobody": None}
         face = faces[answer.who]
         self._watch.camera.show(None if face is None else Scene(
-            face, pose=Pose(answer.yaw, answer.pitch, answer.roll), light=Light(level=answer.light),
+            face, pose=Pose(answer.yaw, answer.pitch, answer.roll), light=Light(level=answer.light * self._daylight()),
             distance=answer.distance, expression=Expression(smile=answer.smile)))
         is_dark = not self._watch.display.lit
         self._watch.press()

@@ -57,10 +57,12 @@ class Gnss:
     """A receiver at 1 Hz, talker GN. Every second's bytes depend on the seed and that second alone.
 
     Errors north and east are first-order Gauss-Markov. rollover: the receiver has lost a round of the GPS week counter
-    and reports dates 1024 weeks ago. Where windows overlap the later in the list holds. Raises GnssError.
+    and reports dates 1024 weeks ago; days_off: it is `days_off` days ahead. Where windows overlap the later in the list
+    holds. Raises GnssError.
     """
 
-    def __init__(self, route: Route, seed: int, conditions: Sequence[Window] = (), rollover: bool = False):
+    def __init__(self, route: Route, seed: int, conditions: Sequence[Window] = (), rollover: bool = False,
+                 days_off: int = 0):
         for index, window in enumerate(conditions):
             if window.kind not in KINDS:
                 raise GnssError(f"condition {index + 1}: kind {window.kind!r} is none of {', '.join(KINDS)}")
@@ -69,7 +71,7 @@ class Gnss:
         self._route = route
         self._seed = seed
         self._conditions = list(conditions)
-        self._shift_s = ROLLOVER_S if rollover else 0
+        self._shift_s = (ROLLOVER_S if rollover else 0) - days_off * 86400
         self._hour = -1
         self._seconds: list[bytes] = []
 

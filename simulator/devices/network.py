@@ -9,17 +9,22 @@ from collections.abc import Callable
 
 STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP, STAT_NO_AP_FOUND = 1000, 1001, 1010, 201
 JOIN_US = 1_500_000  # scan, join and DHCP
+SLOW_US = 12_000_000  # what a slow network adds to a look-up and the handshake after it
+LOSSY_BYTES = 4000  # that a lossy network carries up before it drops a connection
+PORTAL = b"HTTP/1.1 302 Found\r\nLocation: http://login.invalid/\r\nContent-Length: 0\r\n\r\n"
 LOOKUP_US = 40_000
 HANDSHAKE_US = 900_000  # TCP and mutual TLS on the chip: five P-256 operations in mbedTLS
 
 
 class Network:
-    """`up` is whether the access point is there; `hangs` keeps the link but loses every packet."""
+    """`up` is whether the access point is there; `hangs` keeps the link but loses every packet; `captive`: a portal
+    answers in the server's place."""
 
     def __init__(self, server: tuple[str, int] | None, now_us: Callable[[], int]):
         self.up = True
         self.hangs = False
-        self.cut_after: int | None = None  # bytes of the next connection after which it drops, once
+        self.slow = self.lossy = self.captive = False
+        self.cut_after: int | None = None  # bytes up of the next connection after which it drops, once
         self.bytes_sent = 0
         self.server = server
         self._now_us = now_us
@@ -77,27 +82,32 @@ class Relay:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self._network.captive:
+                with client, contextlib.suppress(OSError):
+                    client.recv(4096)
+                    client.sendall(PORTAL)
+                continue
             try:
                 server = socket.create_connection(self._network.server, timeout=10)
                 server.settimeout(None)
             except OSError:
                 client.close()
                 continue
-            left = [self._network.cut_after]
+            left = LOSSY_BYTES if self._network.lossy else self._network.cut_after
             self._network.cut_after = None
-            for pair in ((client, server, True), (server, client, False)):
-                threading.Thread(target=self._pump, args=(*pair, left), daemon=True).start()
+            for pair in ((client, server, True, left), (server, client, False, None)):
+                threading.Thread(target=self._pump, args=pair, daemon=True).start()
 
-    def _pump(self, source: socket.socket, target: socket.socket, is_up: bool, left: list[int | None]) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket, is_up: bool, left: int | None) -> None:
         try:
             while data := source.recv(65536):
-                if left[0] is not None:
-                    data = data[:left[0]]
-                    left[0] -= len(data)
+                if left is not None:
+                    data = data[:left]
+                    left -= len(data)
                 if is_up:
                     self._network.bytes_sent += len(data)
                 target.sendall(data)
-                if left[0] == 0:
+                if left == 0:
                     break
         except OSError:
             pass
