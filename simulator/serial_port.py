@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import termios
@@ -18,6 +19,7 @@ class SerialPort:
     def __init__(self, watch: Watch, speed: float = 1.0):
         self._watch, self._speed = watch, speed
         self._host, port = os.openpty()
+        os.set_blocking(self._host, False)
         tty.setraw(port, termios.TCSANOW)
         self.path = os.ttyname(port)
         self._port = port  # kept open, so that the line stays up while nobody is connected
@@ -31,9 +33,9 @@ class SerialPort:
                 self._watch.type(os.read(self._host, 1024))
             self._watch.run(until_s=self._watch.world.now_us / 1e6 + STEP_S)
             fresh = self._watch.console_output[self._sent:]
-            self._sent += len(fresh)
             if fresh:
-                os.write(self._host, fresh)
+                with contextlib.suppress(BlockingIOError):  # nobody reads: the rest waits
+                    self._sent += os.write(self._host, fresh)
 
     def close(self) -> None:
         os.close(self._host)

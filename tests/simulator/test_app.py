@@ -31,7 +31,8 @@ settings: {prompts_per_day: 12, waking: [600, 900], spacing_s: 600, answer_s: 60
 """
 SCENARIO = scenario.parse(TEXT.encode(), Path("test.yaml"))
 START = SCENARIO.start_unix_s
-PROMPT_RING, CAPTURE_RING, LOW_BATTERY = (65, 149, 255), (65, 202, 106), (246, 85, 82)  # as the panel shows them
+MATCHED_DISC = (65, 202, 106)  # these colours as the panel shows them
+PROMPT_RING, CAPTURE_RING, LOW_BATTERY = (65, 149, 255), (65, 202, 106), (246, 85, 82)
 SETTLED_S = 65  # by then the receiver has found its satellites
 UPLOADED_S = 130  # by then the first upload is over
 
@@ -242,6 +243,18 @@ def test_a_press_on_the_dark_screen_of_an_open_prompt_shows_it_before_the_camera
     watch.press()
     watch.run(until_s=due_s + 59)
     assert [record["outcome"] for record in received(day, "check-in")] == ["matched"]
+
+
+def test_a_button_that_bounces_presses_once(enrolled):
+    watch = (day := enrolled()).watch
+    due_s = due(day)[0]
+    watch.run(until_s=due_s + 5)
+    for n in range(10):
+        watch.world.after(n * 4000, lambda: watch.press(hold_ms=2))
+    watch.run(until_s=due_s + 8)
+    assert tuple(watch.display.rgb()[64, 120]) == MATCHED_DISC  # the result is still there
+    watch.run(until_s=due_s + 30)
+    assert [record["tries"] for record in received(day, "check-in")] == [1]
 
 
 def test_what_the_watch_says_does_not_depend_on_when_the_next_prompt_comes(start):

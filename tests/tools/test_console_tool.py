@@ -1,5 +1,7 @@
 """`make console` against the simulated watch: a serial program on a real pseudo-terminal."""
 
+import os
+import select
 import subprocess
 import sys
 import threading
@@ -66,6 +68,40 @@ def test_a_slow_typist_and_any_bytes_are_served(port):
     port.write(b"\r")
     echo, answer, prompt = port.read_until(b"muster> ").decode().split("\r\n")
     assert echo == "journal" and answer.endswith("sectors free") and prompt == "muster> "
+
+
+def test_a_watch_whose_console_nobody_reads_lives_on_and_keeps_what_it_said(port):
+    port.write(b"help\r" * 30)  # more than a pseudo-terminal holds
+    time.sleep(1)
+    answers = [port.read_until(b"muster> ") for _ in range(30)]
+    assert len(set(answers)) == 1 and len(answers[0]) * 30 > 8192
+    assert said(port, "status")
+
+
+def test_the_command_talks_to_a_simulated_watch_of_its_own():
+    """`python -m tools.console sim` on a terminal: a command, its answer, and Ctrl-] to leave."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen([sys.executable, "-m", "tools.console", "sim"], stdin=theirs, stdout=theirs, stderr=theirs,
+                          cwd=ROOT) as run:
+        os.close(theirs)
+        try:
+            seen = read_until(ours, b"muster> ")
+            os.write(ours, b"journal\r")
+            seen += read_until(ours, b"sectors free")
+            os.write(ours, b"\x1d")
+            assert run.wait(20) == 0
+        finally:
+            run.kill()
+            os.close(ours)
+    assert b"0 segments closed" in seen
+
+
+def read_until(descriptor: int, wanted: bytes) -> bytes:
+    seen = b""
+    while wanted not in seen:
+        assert select.select([descriptor], [], [], 20)[0], seen
+        seen += os.read(descriptor, 4096)
+    return seen
 
 
 def test_a_port_that_is_not_there_is_one_line():
