@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import yaml
 
 DEEPEST = 20
+# PyYAML lets through what its converters meet with, such as AttributeError for "!!timestamp x"
+_NOT_YAML = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class YamlError(ValueError):
@@ -36,11 +39,12 @@ def read(data: bytes) -> tuple[Any, Lines]:
         node = loader.get_single_node()
         lines = Lines()
         return (None if node is None else _plain(loader, node, "", lines)), lines
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, YamlError):
-            raise
+    except YamlError:
+        raise
+    except _NOT_YAML as error:
         mark = getattr(error, "problem_mark", None)
-        raise YamlError(mark.line + 1 if mark else 0, f"not YAML: {getattr(error, 'problem', None) or error}") from None
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise YamlError(mark.line + 1 if mark else 0, f"not YAML: {problem[:200]}") from None
     finally:
         if loader:
             loader.dispose()
@@ -54,7 +58,10 @@ def _plain(loader: yaml.SafeLoader, node: yaml.Node, field: str, lines: Lines, d
     if isinstance(node, yaml.SequenceNode):
         return [_plain(loader, row, f"{field}[{n}]", lines, depth + 1) for n, row in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
-        return loader.construct_object(node, deep=True)
+        value = loader.construct_object(node, deep=True)
+        if not _is_plain(value):
+            raise YamlError(line, f"{field or 'file'}: must be a text, a number of usual size, true, false or nothing")
+        return value
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
@@ -66,3 +73,10 @@ def _plain(loader: yaml.SafeLoader, node: yaml.Node, field: str, lines: Lines, d
         lines[where] = key_node.start_mark.line + 1
         values[key] = _plain(loader, value_node, where, lines, depth + 1)
     return values
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON can hold it: no date, bytes or infinity, and no integer of more digits than Python prints."""
+    if isinstance(value, int):
+        return -1 << 63 <= value < 1 << 64
+    return value is None or isinstance(value, str) or isinstance(value, float) and math.isfinite(value)

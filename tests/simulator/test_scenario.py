@@ -117,8 +117,9 @@ def test_what_is_no_scenario_is_one_line(data, reason):
 def test_settings_are_what_json_can_hold():
     text = yaml.safe_dump(LEAST) + "settings: {answer_s: %s}\n"
     assert parse((text % "600").encode(), PATH).settings == {"answer_s": 600}
-    for value in ("2026-01-01", ".nan", "!!binary aGk=", "!!set {a}", "{1: 2}"):
-        assert "settings" in refused((text % value).encode())
+    for value in ("2026-01-01", ".nan", ".inf", "!!binary aGk=", "0x" + "f" * 17):
+        assert "settings.answer_s: must be a text, a number" in refused((text % value).encode())
+    assert "'1'" in refused((text % "{1: 2}").encode())
 
 
 def test_a_missing_or_overlong_file_is_one_line(tmp_path):
