@@ -32,6 +32,13 @@ def cose_key(key: ec.EllipticCurvePrivateKey, algorithm: int) -> COSEKey:
 
 
 IDENTITY = [private(WATCH).hex(), public(RECEIVER).hex()]  # arguments of journal_lives.identity
+# For a ring of eight sectors: segments of one record and of many, marks with and without one, receipts one by one and
+# all at once, reboots in each state; twice around; an outage until it is full, with a reboot there.
+SCENARIO: list[Any] = [
+    20, 61, "keep", 400, "close", 901, 1500, "close", "send", 2600, 21, "boot", 20, 61, "keep", "boot", "boot", "all",
+    2600, 400, 901, "send", 1500, "close", 1500, 2600, "close", 20, "close", 21, "boot", "send", "send", 901, "all",
+    *[1901, 900] * 14, "boot", 21, "keep", "boot", 300, "send", 21, "send", 300, 901, "all", "keep", "boot", 20, "all",
+    *[2000, 1001, "close", 300, "all"] * 4, "boot", "boot", 20, "all"]
 _SIGNER, _OPENER = cose_key(WATCH, -7), cose_key(RECEIVER, -25)
 
 

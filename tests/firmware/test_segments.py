@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import Vm
-from tools.journal_check import IDENTITY, history, losses, opened
+from tools.journal_check import IDENTITY, SCENARIO, losses, opened
 
 LIVES = f"""
 sys.path.append({str(Path(__file__).parents[2] / "tools")!r})
@@ -16,24 +15,13 @@ import gc
 from journal_lives import Flash, Inboxes, Journal, JournalFull, Keys, Life, Segments, VERSION, cut_everywhere, identity
 who = identity(*{IDENTITY!r})
 """
-# For a ring of eight sectors: segments of one record and of many, marks with and without one, receipts one by one and
-# all at once, reboots in each state; twice around; an outage until it is full, with a reboot there.
-STEPS: list[Any] = [
-    20, 61, "keep", 400, "close", 901, 1500, "close", "send", 2600, 21, "boot", 20, 61, "keep", "boot", "boot", "all",
-    2600, 400, 901, "send", 1500, "close", 1500, 2600, "close", 20, "close", 21, "boot", "send", "send", 901, "all",
-    *[1901, 900] * 14, "boot", 21, "keep", "boot", 300, "send", 21, "send", 300, 901, "all", "keep", "boot", 20, "all",
-    *[2000, 1001, "close", 300, "all"] * 4, "boot", "boot", 20, "all"]
-
-
-def records(result: dict[str, Any], life: int = 0) -> list[list[Any]]:
-    return history([bytes.fromhex(result["messages"][index]) for index in result["lives"][life][0]])
 
 
 def test_a_power_cut_at_every_flash_operation_loses_no_record_and_no_mark(vm: Vm) -> None:
     result = vm(LIVES + """
 inboxes, life = cut_everywhere(who, 8, data[0], 2, data[1])
 result = inboxes.result(operations=life.flash.operations, erases=life.flash.erases, refused=life.refused)
-""", [STEPS, vm.bits])
+""", [SCENARIO, vm.bits])
     assert losses(result) == []
     assert len(result["lives"]) > 300
     assert result["erases"] > 16 and result["refused"] > 3  # around the ring more than twice
