@@ -1,4 +1,8 @@
-"""From a 240x240 frame to landmarks, as the watch does it: 3x3 mean, finder, the cell with the highest score."""
+"""From a 240x240 frame to landmarks, as the watch does it: 3x3 mean, finder, then the grid read twice.
+
+The cell with the highest score knows roughly where all five landmarks are; the cell that each of them falls in knows
+that one precisely, for it lies close by.
+"""
 
 import numpy as np
 from scenes import CELL, GRID
@@ -17,9 +21,21 @@ def shrink(frame):
 def decode(grid, scale, zero):
     """(score int8, landmarks [5, 2] in pixels of the 80x80 frame) of the int8 answer [10, 10, 11]."""
     row, column = divmod(int(grid[..., 0].argmax()), GRID)
-    cell = grid[row, column].astype(np.float32)
-    offsets = (cell[1:].reshape(5, 2) - zero) * scale * CELL
-    return int(cell[0]), offsets + (CELL - 1) / 2 + np.float32([column * CELL, row * CELL])
+    rough = [read(grid, scale, zero, row, column, k) for k in range(5)]
+    fine = [read(grid, scale, zero, *cell_of(point), k) for k, point in enumerate(rough)]
+    return int(grid[row, column, 0]), np.float32(fine)
+
+
+def cell_of(point):
+    """(row, column) of the cell that a point of the 80x80 frame lies in; outside, the nearest."""
+    column, row = (min(max(int((v + 0.5) // CELL), 0), GRID - 1) for v in point)
+    return row, column
+
+
+def read(grid, scale, zero, row, column, k):
+    """(x, y) of landmark `k` as one cell has it, in pixels of the 80x80 frame."""
+    offsets = (grid[row, column, 1 + 2 * k : 3 + 2 * k].astype(np.float32) - zero) * scale * CELL
+    return offsets + (CELL - 1) / 2 + np.float32([column * CELL, row * CELL])
 
 
 def to_frame(landmarks80):

@@ -48,20 +48,42 @@ def find(vm: Any, model: str, threshold: int, rgb: np.ndarray) -> Any:
     return vm(FIND, data)
 
 
-def test_landmarks_are_the_best_cell_s(vm, tmp_path):
-    """Row 4, column 6 wins; offsets in 1/16 cell; of 320x240 the middle 240x240 is seen, 24 pixels a cell."""
-    grid = np.full((10, 10, 11), 7, np.int8)
-    grid[4, 6] = [90, -16, -8, 16, -8, 0, 4, -12, 20, 12, 20]
-    grid[0, 0, 0] = 89
+def test_landmarks_are_read_where_the_best_cell_puts_them(vm, tmp_path):
+    """Row 4, column 6 wins; offsets in 1/16 cell; of 320x240 the middle 240x240 is seen, 24 pixels a cell.
+
+    It puts the eyes in columns 5 and 7 and the mouth in row 5; the nose stays.
+    """
+    grid = np.full((10, 10, 11), 100, np.int8)
+    grid[4, 6] = [90, -16, -4, 16, -4, 0, 4, -12, 20, 12, 20]
+    grid[4, 5, 1:3] = [2, -3]
+    grid[4, 7, 3:5] = [-1, -2]
+    grid[5, 5, 7:9] = [3, 5]
+    grid[5, 7, 9:11] = [-4, 6]
+    grid[..., 0] = 89
+    grid[4, 6, 0] = 90
     model = constant_finder(tmp_path / "finder.tflite", grid, 1 / 16, 0)
     rgb = np.full((240, 320, 3), 96, np.uint8)
     brightness, (score, landmarks, eyes, at_face) = find(vm, model, 89, rgb)
-    offsets = np.array([[-16, -8], [16, -8], [0, 4], [-12, 20], [12, 20]]) / 16
-    expected = (offsets * 8 + [6 * 8 + 3.5, 4 * 8 + 3.5]) * 3 + 1 + [40, 0]
+    cells = np.array([[5, 4], [7, 4], [6, 4], [5, 5], [7, 5]])
+    offsets = np.array([[2, -3], [-1, -2], [0, 4], [3, 5], [-4, 6]]) / 16
+    expected = ((offsets + cells) * 8 + 3.5) * 3 + 1 + [40, 0]
     assert score == 90
     np.testing.assert_array_equal(np.array(landmarks) / 16, expected)
-    assert eyes == 48
+    assert eyes == 44  # 43.5 pixels
     assert brightness == at_face == (77 * 99 + 150 * 97 + 29 * 99) // 256  # RGB565 makes (99, 97, 99) of 96
+
+
+def test_landmarks_are_those_of_the_host_s_reference(vm, tmp_path, monkeypatch):
+    """Any answer, cells outside the grid included; the watch rounds to 1/16 pixel of the miniature, twice at most."""
+    monkeypatch.syspath_prepend(ROOT / "models")
+    import locate
+
+    grid = np.random.default_rng(6).integers(-128, 128, (10, 10, 11)).astype(np.int8)
+    model = constant_finder(tmp_path / "finder.tflite", grid, 0.028, -3)
+    _, (score, landmarks, _, _) = find(vm, model, -128, np.zeros((240, 240, 3), np.uint8))
+    expected_score, expected = locate.decode(grid, 0.028, -3)
+    assert score == expected_score == grid[..., 0].max()
+    np.testing.assert_allclose(np.array(landmarks) / 16, locate.to_frame(expected), atol=3 / 16)
 
 
 def test_a_score_at_the_threshold_is_no_face(vm, tmp_path):

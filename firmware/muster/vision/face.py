@@ -63,19 +63,21 @@ class Finder:
         score, index = best[0], -best[1]
         if score <= self._threshold:
             return None
-        points = self._landmarks([signed(v) for v in values[index * step + 1 : (index + 1) * step]], index)
+        rough = [self._landmark(values, index, k) for k in range(LANDMARKS)]
+        # Each cell knows best the landmarks that lie in it.
+        points = [self._landmark(values, _cell(*rough[k]), k) for k in range(LANDMARKS)]
         brightness = _brightness(small, points)
         place = [(cell * x + 8 * (cell - 1) + 16 * left, cell * y + 8 * (cell - 1) + 16 * top) for x, y in points]
         return Face(score, place, brightness)
 
-    def _landmarks(self, offsets: "list[int]", index: int) -> "list[tuple[int, int]]":
-        """Landmarks in 1/16 pixel of the miniature, from a cell's offsets: cells from the cell's middle."""
+    def _landmark(self, values: memoryview, index: int, k: int) -> "tuple[int, int]":
+        """Where cell `index` of the answer has landmark `k`, in 1/16 pixel of the miniature."""
         m, x, zero = self._model.output_scale(0)
         row, column = index // GRID, index % GRID
+        at = index * (1 + 2 * LANDMARKS) + 1 + 2 * k
         # One cell is 128 of 1/16 pixel; its middle is half a pixel short of half of it.
-        steps = [((v - zero) * m * 128 + (1 << (-x - 1))) >> -x for v in offsets]
-        centre = (column * 128 + 56, row * 128 + 56)
-        return [(centre[0] + steps[2 * i], centre[1] + steps[2 * i + 1]) for i in range(LANDMARKS)]
+        across, down = [((signed(v) - zero) * m * 128 + (1 << (-x - 1))) >> -x for v in values[at : at + 2]]
+        return column * 128 + 56 + across, row * 128 + 56 + down
 
 
 class Embedder:
@@ -141,6 +143,12 @@ def isqrt(n: int) -> int:
         if y >= x:
             return x
         x = y
+
+
+def _cell(x: int, y: int) -> int:
+    """The cell that a point of the miniature, in 1/16 pixel, lies in; outside, the nearest."""
+    column, row = [min(max((v + 8) // (16 * CELL), 0), GRID - 1) for v in (x, y)]
+    return row * GRID + column
 
 
 def _brightness(grey: bytes, points: "list[tuple[int, int]]") -> int:
