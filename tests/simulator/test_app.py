@@ -257,6 +257,40 @@ def test_a_button_that_bounces_presses_once(enrolled):
     assert [record["tries"] for record in received(day, "check-in")] == [1]
 
 
+def test_a_prompt_that_nobody_answers_is_shown_again_each_minute_and_then_missed(start):
+    watch = (day := start()).watch
+    due_s = due(day)[0]
+    lit = []
+    watch.lit = lambda: lit.append(watch.world.now_us / 1e6 - due_s)
+    watch.run(until_s=due_s + 700)
+    shown = [at_s for before, at_s in zip([-60.0, *lit], lit, strict=False) if at_s - before > 1]  # it blinks
+    assert [round(at_s // 60) for at_s in shown] == list(range(10))
+    assert all(at_s % 60 < 1.2 for at_s in shown)
+    assert watch.camera_opened == []
+    record, = received(day, "check-in")
+    assert (record["outcome"], record["reason"], record["tries"], record["answered_s"]) == (
+        "missed", "not answered", 0, None)
+    assert abs(record["at_s"] - START - due_s - 600) <= 1
+
+
+def test_without_gnss_the_network_gives_the_time_and_no_fix_has_its_reason(enrolled):
+    watch = (day := enrolled()).watch
+    watch.sentences = lambda unix_ms: b""
+    watch.power_cut()  # and the RTC has lost its time
+    watch.run(until_s=200)
+    assert said(day, "status")[1].startswith("clock    unknown, source 0")
+    watch.run(until_s=240)
+    assert re.match(r"clock    \d{10} 10:0[12], source 2, within 200\d ms", said(day, "status")[1])
+    answer_at_once(day)
+    due_s = due(day)[0]
+    watch.run(until_s=due_s + 60)
+    record, = received(day, "check-in")
+    assert (record["due_s"] - START, record["outcome"], record["last_fix"]) == (due_s, "matched", None)
+    watch.run(until_s=2400)
+    said(day, "upload", wait_s=5)
+    assert received(day, "no fix")[-1]["reason"] == "the receiver is silent"
+
+
 def test_what_the_watch_says_does_not_depend_on_when_the_next_prompt_comes(start):
     """Two watches that differ in the secret of their prompts say and show the same, until the first is due."""
     seen = []
