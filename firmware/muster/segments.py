@@ -121,7 +121,7 @@ class Segments:
         self._is_open = False
 
     def message(self, closed):
-        """Yield the segment's COSE_Sign1 in chunks of at most a sector."""
+        """Yield the segment's COSE_Sign1, frame by frame."""
         yield cose.Sign1(self._identity.kid, closed.length).head()
         for _, kind, _, body in self._journal.frames(closed.position):
             if kind == CLOSE:

@@ -12,6 +12,7 @@ _EXCHANGE_MS = const(60000)  # one segment there and its receipt back
 _HEAD_LINES = const(32)
 _HEAD_LINE_BYTES = const(512)
 _BODY_BYTES = const(2048)
+_CHUNK_BYTES = const(2048)  # a write, and so a TLS record, of many frames
 _FIRST_RETRY_S, _LAST_RETRY_S = const(60), const(3600)
 _FRESH_MS = const(1000)  # from the request's end to the answer, for its time to be believed
 
@@ -79,11 +80,16 @@ class Uplink:
     async def _exchange(self, reader, writer, closed, report):
         """Send one segment and take its receipt."""
         length = self._segments.message_length(closed)
-        writer.write(("POST /v1/segments HTTP/1.1\r\nHost: %s\r\nContent-Type: application/cose\r\n"
-                      "Content-Length: %d\r\n\r\n" % (self._host, length)).encode())
-        for chunk in self._segments.message(closed):
-            writer.write(chunk)
-            await writer.drain()
+        chunk = ("POST /v1/segments HTTP/1.1\r\nHost: %s\r\nContent-Type: application/cose\r\n"
+                 "Content-Length: %d\r\n\r\n" % (self._host, length)).encode()
+        for part in self._segments.message(closed):
+            if len(chunk) + len(part) > _CHUNK_BYTES:
+                writer.write(chunk)
+                await writer.drain()
+                chunk = b""
+            chunk += part
+        writer.write(chunk)
+        await writer.drain()
         sent_ms = ticks_ms()
         status, body = await _response(reader)
         heard_ms = ticks_ms()

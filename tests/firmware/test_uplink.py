@@ -304,6 +304,27 @@ def received(answer: bytes) -> tuple[int, bytes]:
     return event.status_code, data
 
 
+def test_a_large_segment_goes_out_in_writes_of_many_frames(vm: Vm) -> None:
+    sizes, length, same = vm(SETUP + """
+class Counting(Receiver):
+    def write(self, data):
+        sizes.append(len(data))
+        super().write(data)
+
+sizes = []
+receiver = Counting(lambda request: b"")
+segments, up = sender(receiver)
+for number in range(40):
+    segments.append((5, number, bytes(30 + 3000 * (number == 20))), 1780000000, 66)
+segments.close()
+message = b"".join(segments.message(segments.closed[0]))
+asyncio.run(up.upload())
+result = sizes, len(message), receiver.inbox[0].endswith(b"\\r\\n\\r\\n" + message)
+""")
+    assert length > 5000 and same
+    assert len(sizes) == 3 and 3000 < max(sizes) < 3100  # the large frame alone
+
+
 def test_a_receiver_that_is_silent_is_left_after_a_minute(vm: Vm) -> None:
     waiting = Waiting(vm, 1)
     assert vm(SETUP + """
