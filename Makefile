@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 VMS := build/vm/64/micropython build/vm/32/micropython
 TYPINGS := build/typings
 
-.PHONY: help run test check bench flash console train evaluate clean
+.PHONY: help run live test check bench flash console train evaluate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -14,6 +14,9 @@ help: ## list the targets
 
 run: $(READY) ## live through one simulated day on the real MicroPython VM; report in build/day/
 	$(BIN)/python -m simulator run
+
+live: $(READY) ## the same day in the browser: its wearer is you; [SCENARIO=file] [PORT=8800]
+	$(BIN)/python -m simulator live $(SCENARIO) $(if $(PORT),--port $(PORT))
 
 test: $(READY) $(VMS) ## run the tests, firmware on the 64-bit and the 32-bit VM
 	$(BIN)/python -m pytest -n auto

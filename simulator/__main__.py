@@ -1,11 +1,12 @@
-"""The simulator's command line: `run` lives through scenarios and reports on them, `check` only reads them."""
+"""The simulator: `run` lives through scenarios, `check` only reads their files, `live` shows one in the browser."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from simulator import run_commands
+from simulator import live, run_commands
+from simulator.receiver.server import ListenError
 from simulator.runs import CANNOT
 
 
@@ -14,10 +15,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=(__doc__ or "").split(":")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run_commands.add(commands)
+    live.add(commands)
     options = parser.parse_args()
     try:
         return options.act(options)
-    except CANNOT as error:
+    except (*CANNOT, ListenError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2
 
