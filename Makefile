@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := build/venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TORCH := build/torch
 VMS := build/vm/64/micropython build/vm/32/micropython
 TYPINGS := build/typings
 
@@ -35,11 +36,12 @@ flash: $(READY) ## put the firmware on a board: PORT=/dev/ttyACM0 [BOARD=esp32_s
 console: $(READY) ## talk to a watch: PORT=/dev/ttyACM0, or PORT=sim for a simulated one
 	$(BIN)/python -m tools.console $(or $(PORT),sim)
 
-train: build/train/.ready ## train and quantise the networks: DATA=../shared/data
-	build/train/bin/python -m models.train --data $(or $(DATA),../shared/data)
+train: $(TORCH)/.ready ## train and quantise the networks, hours; resumes from build/train: [DATA=../shared/data]
+	$(TORCH)/bin/python models/train_finder.py $(if $(DATA),--data $(DATA))
+	$(TORCH)/bin/python models/train_embedder.py $(if $(DATA),--data $(DATA))
 
-evaluate: $(READY) ## measure the networks: DATA=../shared/data
-	$(BIN)/python -m models.evaluate --data $(or $(DATA),../shared/data)
+evaluate: $(TORCH)/.ready ## measure the networks, write their card: [DATA=../shared/data]
+	$(TORCH)/bin/python models/evaluate.py $(if $(DATA),--data $(DATA))
 
 clean: ## delete everything that was built
 	rm -rf build
@@ -50,10 +52,10 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sim,dev]'
 	@touch $@
 
-build/train/.ready: pyproject.toml
-	@echo "setting up build/train (some minutes)"
-	@$(PYTHON) -m venv build/train
-	@build/train/bin/python -m pip install --quiet --disable-pip-version-check -e '.[sim,train]'
+$(TORCH)/.ready: pyproject.toml
+	@echo "setting up $(TORCH) (some minutes)"
+	@$(PYTHON) -m venv $(TORCH)
+	@$(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[sim,dev,train]'
 	@touch $@
 
 build/vm/%/micropython: | $(READY)
