@@ -296,7 +296,8 @@ def received(answer: bytes) -> tuple[int, bytes]:
     client = h11.Connection(h11.CLIENT)
     client.send(h11.Request(method="GET", target="/", headers=[("Host", "a")]))
     client.send(h11.EndOfMessage())
-    client.receive_data(b"HTTP/1.1 " + head.split(b" ")[1][:3] + b" OK\r\n" + length[-1] + b"\r\n\r\n" + body)
+    client.receive_data(b"HTTP/1.1 " + head.split(b" ")[1][:3] + b" OK\r\nContent-Length: "
+                        + length[-1].partition(b":")[2].strip() + b"\r\n\r\n" + body)
     event, data = client.next_event(), b""
     assert isinstance(event, h11.Response)
     while isinstance(part := client.next_event(), h11.Data):
