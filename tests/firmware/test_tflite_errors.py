@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.firmware import tflite_cases as cases
 from tests.firmware.tflite_builder import Operator, Tensor, build
 
 LOAD = """
@@ -51,47 +51,77 @@ def test_the_small_model_itself_is_right(vm):
     assert errors(vm, small()) == [""]
 
 
-@pytest.mark.parametrize(
-    "model, message",
-    [
-        (b"", "not a .tflite file: the identifier TFL3 is missing"),
-        (b"\0" * 40, "not a .tflite file: the identifier TFL3 is missing"),
-        (small("SOFTMAX", options={}), "operator 25 'y' is not supported"),
-        (small(version=4), "CONV_2D 'y': version 4 is not supported, 1..3 are"),
-        (small(options={"StrideW": 0, "StrideH": 1}), "CONV_2D 'y': stride 0 or kernel 1 is out of range"),
-        (small(options={"StrideW": 1, "StrideH": 2}), "CONV_2D 'y': the output has 3 rows or columns, not 2"),
-        (small(options={"StrideW": 1, "StrideH": 1, "DilationWFactor": 2}), "CONV_2D 'y': dilation is not supported"),
-        (small(options={"StrideW": 1, "StrideH": 1, "FusedActivationFunction": 4}),
-         "CONV_2D 'y': fused activation 4 is not supported"),
-        (small(x_type="uint8"), "input 'x' is not an int8 activation"),
-        (small(w_zero=3), "CONV_2D 'y': the weights' zero point is not 0"),
-        (small(w_scale=np.full(3, 0.25)), "CONV_2D 'y': 3 weight scales for 8 channels"),
-        (small(w_shape=(8, 1, 1, 3)), "tensor 'w': 16 bytes of data, 24 expected"),
-        (small(w_shape=(16, 1, 1, 1)), "CONV_2D 'y': the weights do not fit input and output"),
-        (small(w_data=None), "CONV_2D 'y': 'w' is not a constant"),
-        (small(b_shape=(2, 4)), "CONV_2D 'y': the bias has not one entry a channel"),
-        (small(b_data=np.full(8, 1 << 30, np.int32)), "CONV_2D 'y': an accumulator could overflow"),
-        (small(x_scale=0.0), "CONV_2D 'y': a quantisation scale is not positive and finite"),
-        (small(y_scale=float("nan")), "CONV_2D 'y': a quantisation scale is not positive and finite"),
-        (small(y_scale=1e-9), "CONV_2D 'y': a quantisation multiplier is too large"),
-        (small(x_zero=128), "tensor 'x': zero point 128 is outside int8"),
-        (small(x_shape=(1, 0, 3, 2)), "tensor 'x': dimension 0 is outside 1..8192"),
-        (small(x_shape=(8000, 8000, 3, 2)), "tensor 'x': 384000000 elements are too many"),
-    ],
-)
-def test_a_model_it_cannot_run_is_refused_by_name(vm, model, message):
-    assert errors(vm, model) == [message]
+REFUSED = [
+    (b"", "not a .tflite file: the identifier TFL3 is missing"),
+    (b"\0" * 40, "not a .tflite file: the identifier TFL3 is missing"),
+    (small("TRANSPOSE", options={}), "TRANSPOSE 'y' is not supported"),
+    (small("GREATER", options={}), "operator 61 'y' is not supported"),
+    (small("SOFTMAX", 3, {}), "SOFTMAX 'y': version 3 is not supported, 1..2 are"),
+    (small(version=4), "CONV_2D 'y': version 4 is not supported, 1..3 are"),
+    (small(options={"StrideW": 0, "StrideH": 1}), "CONV_2D 'y': stride 0 or kernel 1 is out of range"),
+    (small(options={"StrideW": 1, "StrideH": 2}), "CONV_2D 'y': the output has 3 rows or columns, not 2"),
+    (small(options={"StrideW": 1, "StrideH": 1, "DilationWFactor": 65}),
+     "CONV_2D 'y': a dilation is outside 1..64"),
+    (small(options={"StrideW": 1, "StrideH": 1, "FusedActivationFunction": 4}),
+     "CONV_2D 'y': fused activation 4 is not supported"),
+    (small(x_type="uint8"), "input 'x' is not an int8 activation"),
+    (small(w_zero=3), "CONV_2D 'y': the weights' zero point is not 0"),
+    (small(w_scale=np.full(3, 0.25)), "CONV_2D 'y': 3 weight scales for 8 channels"),
+    (small(w_shape=(8, 1, 1, 3)), "tensor 'w': 16 bytes of data, 24 expected"),
+    (small(w_shape=(16, 1, 1, 1)), "CONV_2D 'y': the weights do not fit input and output"),
+    (small(w_data=None), "CONV_2D 'y': 'w' is not a constant"),
+    (small(b_shape=(2, 4)), "CONV_2D 'y': the bias has not one entry a channel"),
+    (small(b_data=np.full(8, 1 << 30, np.int32)), "CONV_2D 'y': an accumulator could overflow"),
+    (small(x_scale=0.0), "CONV_2D 'y': a quantisation scale is not positive and finite"),
+    (small(y_scale=float("nan")), "CONV_2D 'y': a quantisation scale is not positive and finite"),
+    (small(y_scale=1e-9), "CONV_2D 'y': a quantisation multiplier is too large"),
+    (small(x_zero=128), "tensor 'x': zero point 128 is outside int8"),
+    (small(x_shape=(1, 0, 3, 2)), "tensor 'x': dimension 0 is outside 1..8192"),
+    (small(x_shape=(8000, 8000, 3, 2)), "tensor 'x': 384000000 elements are too many"),
+]
 
 
-def test_weights_of_two_operators_are_refused(vm):
-    """They are laid out anew in place, which can be done once."""
-    x, y, z = (Tensor(name, (1, 3, 3, 8)) for name in "xyz")
-    weights = Tensor("w", (8, 1, 1, 8), data=np.ones((8, 1, 1, 8), np.int8))
-    bias = Tensor("b", (8,), data=np.zeros(8, np.int32), type="int32")
-    options = {"StrideW": 1, "StrideH": 1}
-    model = build([Operator("CONV_2D", [x, weights, bias], y, options),
-                   Operator("CONV_2D", [y, weights, bias], z, options)], [x], [z])
-    assert errors(vm, model) == ["CONV_2D 'z': its weights are shared with another operator, which is not supported"]
+def test_a_model_it_cannot_run_is_refused_by_name(vm):
+    assert errors(vm, *[model for model, _ in REFUSED]) == [message for _, message in REFUSED]
+
+
+def one(kind: str, inputs: list[Tensor], y: Tensor, options: dict[str, Any] | None = None) -> bytes:
+    return build([Operator(kind, inputs, y, options or {})], [tensor for tensor in inputs if tensor.data is None], [y])
+
+
+def tensor(name: str, *shape: int, scale: float = 0.5, zero: int = 3, data: int | None = None) -> Tensor:
+    return Tensor(name, shape, scale, zero, data=None if data is None else np.full(shape, data, np.int8))
+
+
+MISFITS = [
+    (one("ADD", [tensor("a", 2, 3), tensor("b", 2)], tensor("y", 2, 3)),
+     "ADD 'y': 'b' cannot be broadcast to (2, 3)"),
+    (one("PRELU", [tensor("x", 1), tensor("slopes", 3, data=1)], tensor("y", 3)),
+     "PRELU 'y': input and output have different shapes"),
+    (one("LOGISTIC", [tensor("x", 5)], tensor("y", 5)), "LOGISTIC 'y': the scale of 'y' is not 1/256"),
+    (one("SOFTMAX", [tensor("x", 5)], tensor("y", 5, scale=1 / 256), {"Beta": 1.0}),
+     "SOFTMAX 'y': the output's zero point is not -128"),
+    (one("SOFTMAX", [tensor("x", 4096)], tensor("y", 4096, scale=1 / 256, zero=-128), {"Beta": 1.0}),
+     "SOFTMAX 'y': 4096 classes, at most 4095 are supported"),
+    (one("SOFTMAX", [tensor("x", 5)], tensor("y", 5, scale=1 / 256, zero=-128), {"Beta": 1e-9}),
+     "SOFTMAX 'y': the input's scale times beta is too small"),
+    (one("L2_NORMALIZATION", [tensor("x", 5)], tensor("y", 5, scale=1 / 256)),
+     "L2_NORMALIZATION 'y': the scale of 'y' is not 1/128"),
+    (one("CONCATENATION", [tensor("a", 2, 3), tensor("b", 2, 4)], tensor("y", 2, 8), {"Axis": 1}),
+     "CONCATENATION 'y': the inputs have 7 along the axis, not 8"),
+    (one("CONCATENATION", [tensor("a", 2, 3), tensor("b", 1, 3)], tensor("y", 2, 6), {"Axis": 1}),
+     "CONCATENATION 'y': the shape of 'b' does not fit the output's"),
+    (one("CONCATENATION", [tensor("a", 2), tensor("b", 2, zero=4)], tensor("y", 4)),
+     "CONCATENATION 'y': 'b' and 'y' differ in scale"),
+    (one("CONCATENATION", [tensor("a", 2)], tensor("y", 2), {"Axis": 1}), "CONCATENATION 'y': there is no axis 1"),
+    (one("RESIZE_NEAREST_NEIGHBOR", [tensor("x", 1, 2, 2, 1), Tensor("size", (2,), data=np.int32([3, 4]),
+                                                                     type="int32")], tensor("y", 1, 3, 5, 1)),
+     "RESIZE_NEAREST_NEIGHBOR 'y': the output's shape is (1, 3, 5, 1), not (1, 3, 4, 1)"),
+]
+
+
+def test_an_operator_that_does_not_fit_its_tensors_is_refused(vm):
+    assert errors(vm, *[model for model, _ in MISFITS]) == [message for _, message in MISFITS]
 
 
 def test_a_tensor_used_before_it_is_made_is_refused(vm):
@@ -113,45 +143,7 @@ except tflite.ModelError as error:
     assert vm(script, str(path)) == f"{path}: offset 28 is outside the file of 8 bytes"
 
 
-def whole() -> bytes:
-    """A network with every operator."""
-    x, a = Tensor("x", (1, 4, 4, 3), 0.5, 1), Tensor("a", (1, 4, 4, 8), 2.0, -128)
-    d, s, m = Tensor("d", (1, 4, 4, 8), 1.0, 3), Tensor("s", (1, 4, 4, 8), 3.0, -5), Tensor("m", (1, 4, 4, 8), 90.0, 1)
-    p, q, r = (Tensor(name, (1, height, 6, 8), 3.0, -5) for name, height in (("p", 5), ("q", 3), ("r", 3)))
-    u, v = Tensor("u", (1, 3, 6, 8), 2.5, -5), Tensor("v", (1, 3, 6, 8), 2.5, 4)
-    e, f, y = Tensor("e", (1, 8), 2.0, 4), Tensor("f", (8,), 2.0, 4), Tensor("y", (1, 5), 20.0)
-    rng = np.random.default_rng(3)
-
-    def constants(shape: tuple[int, ...], axis: int, channels: int) -> list[Tensor]:
-        scale = 0.25 if len(shape) == 2 else np.full(channels, 0.25)
-        return [Tensor("w", shape, scale, 0, axis, rng.integers(-127, 128, shape, dtype=np.int8)),
-                Tensor("b", (channels,), 0.125, data=rng.integers(-99, 99, channels, dtype=np.int32), type="int32")]
-
-    how = Tensor("how", (4, 2), data=np.int32([[0, 0], [1, 0], [1, 1], [0, 0]]), type="int32")
-    over = Tensor("over", (2,), data=np.int32([1, 2]), type="int32")
-    one = {"StrideW": 1, "StrideH": 1, "FusedActivationFunction": 1}
-    window = {"FilterWidth": 3, "FilterHeight": 2}
-    return build(
-        [
-            Operator("CONV_2D", [x, *constants((8, 3, 3, 3), 0, 8)], a, one),
-            Operator("DEPTHWISE_CONV_2D", [a, *constants((1, 3, 3, 8), 3, 8)], d, {**one, "DepthMultiplier": 1}),
-            Operator("ADD", [a, d], s),
-            Operator("MUL", [s, d], m),
-            Operator("PAD", [s, how], p),
-            Operator("AVERAGE_POOL_2D", [p], q, {**window, "StrideW": 1, "StrideH": 2}),
-            Operator("MAX_POOL_2D", [q], r, {**window, "StrideW": 1, "StrideH": 1}),
-            Operator("RELU", [r], u),
-            Operator("RELU6", [u], v),
-            Operator("MEAN", [v, over], e),
-            Operator("RESHAPE", [e], f),
-            Operator("FULLY_CONNECTED", [f, *constants((5, 8), 0, 5)], y),
-        ],
-        [x],
-        [y],
-    )
-
-
-WHOLE = whole()
+WHOLE = cases.whole()
 values = st.one_of(st.integers(0, 255), st.sampled_from([0, 1, 127, 128, 255]))
 change = st.tuples(st.integers(0, len(WHOLE) - 1), values)
 

@@ -2,9 +2,11 @@
 
 from array import array
 
-from . import kernels_viper as kernels
+from . import kernels_accumulator as accumulator
+from . import kernels_convolution as kernels
+from . import kernels_plain
 from .operator import (
-    Operator,
+    Imagewise,
     activation_tensor,
     aligned,
     carve,
@@ -19,11 +21,11 @@ from .operator import (
 )
 from .scales import FLOAT_BITS, multiplier, product, quotient, rounded
 
-RAISED = kernels.RAISED
+RAISED = accumulator.RAISED
 SIDE = 3  # a depthwise kernel is taken in blocks of 3x3 taps
 
 
-class _Window(Operator):
+class _Window(Imagewise):
     """A kernel sliding over a map of height x width x depth, which is staged where it needs padding."""
 
     def _tensors(self, inputs, output):
@@ -32,23 +34,27 @@ class _Window(Operator):
         self.bias = constant_tensor(inputs, 2, "int32") if len(inputs) > 2 and inputs[2] is not None else None
         require_int8(output)
 
-    def _slide(self, output, options):
-        """The geometry, from tensors of 4 dimensions and the options that both kinds of convolution begin with."""
+    def _slide(self, output, options, dilations: int):
+        """The geometry, from tensors of 4 dimensions and the options that both kinds of convolution begin with;
+        `dilations`: the option that has the width's, before the height's."""
         x, weights = self.x.shape, self.weights.shape
         require(len(x) == len(weights) == len(output.shape) == 4, "input, weights and output must have 4 dimensions")
-        require(x[0] == output.shape[0] == 1, "a batch of more than 1 is not supported")
-        _, self.height, self.width, self.depth = x
+        require(x[0] == output.shape[0], "input and output have different batches")
+        self.batch, self.height, self.width, self.depth = x
         _, self.kernel_h, self.kernel_w, _ = weights
         _, self.out_h, self.out_w, self.channels = output.shape
         kind, self.stride_w, self.stride_h = options.i8(0), options.i32(1), options.i32(2)
-        top = padding(kind, self.height, self.kernel_h, self.stride_h, self.out_h)
-        left = padding(kind, self.width, self.kernel_w, self.stride_w, self.out_w)
-        self._map(top, left)
+        self.apart_w, self.apart_h = options.i32(dilations, 1), options.i32(dilations + 1, 1)
+        require(1 <= self.apart_w <= 64 and 1 <= self.apart_h <= 64, "a dilation is outside 1..64")
+        span_h, span_w = (self.kernel_h - 1) * self.apart_h + 1, (self.kernel_w - 1) * self.apart_w + 1
+        top = padding(kind, self.height, span_h, self.stride_h, self.out_h)
+        left = padding(kind, self.width, span_w, self.stride_w, self.out_w)
+        self._map(top, left, span_h, span_w)
 
-    def _map(self, top: int, left: int):
+    def _map(self, top: int, left: int, span_h: int, span_w: int):
         """The staged map: the input with as much padding as the kernel sees."""
-        self.map_h = max((self.out_h - 1) * self.stride_h + self.kernel_h, top + self.height)
-        self.map_w = max((self.out_w - 1) * self.stride_w + self.kernel_w, left + self.width)
+        self.map_h = max((self.out_h - 1) * self.stride_h + span_h, top + self.height)
+        self.map_w = max((self.out_w - 1) * self.stride_w + span_w, left + self.width)
         self.map_size = self.map_h * self.map_w * self.depth
         self.first = (top * self.map_w + left) * self.depth
 
@@ -59,9 +65,9 @@ class _Window(Operator):
         require(weights.scales in (1, count), "{} weight scales for {} channels".format(weights.scales, count))
         require(weights.zero == 0, "the weights' zero point is not 0")
         require(self.bias is None or self.bias.shape == (count,), "the bias has not one entry a channel")
-        graph.add_work(self.out_h * self.out_w * count * terms)
+        graph.add_work(self.batch * self.out_h * self.out_w * count * terms)
         sums = array("I", bytes(4 * count))
-        kernels.row_sums(sums, memoryview(graph.data)[weights.at :], count, terms, term_step, row_step)
+        accumulator.row_sums(sums, memoryview(graph.data)[weights.at :], count, terms, term_step, row_step)
         self.table = new_table(count)
         for channel in range(count):
             bias = graph.int32(self.bias, channel) if self.bias is not None else 0
@@ -78,15 +84,14 @@ class _Window(Operator):
         """Copy the input into the map, as unsigned bytes with the padding around."""
         rows, length, stride = self.height, self.width * self.depth, self.map_w * self.depth
         zero = self.x.zero + 128
-        kernels.enlarge(self.map, self.source, rows, length, stride, self.first, self.map_size, zero, 128)
+        kernels_plain.enlarge(self.map, self.source, rows, length, stride, self.first, self.map_size, zero, 128)
 
 
 class Convolution(_Window):
     def __init__(self, graph, inputs, output, table):
         options = options_of(table)
         self._tensors(inputs, output)
-        self._slide(output, options)
-        require(options.i32(4, 1) == options.i32(5, 1) == 1, "dilation is not supported")
+        self._slide(output, options, 4)
         count, _, _, depth = self.weights.shape
         require(depth == self.depth and count == self.channels, "the weights do not fit input and output")
         self._prepare(graph, output, options.i8(3))
@@ -99,10 +104,12 @@ class Convolution(_Window):
         self._tabulate(graph, output, terms, 1, terms, 0)
         words = (terms + kernels.UNROLLED - 1) // kernels.UNROLLED * kernels.UNROLLED
         self.laid_out = self._interleave(graph, terms, words)
-        run = self.kernel_w * self.depth
+        runs, hop = (1, 0) if self.apart_w == 1 else (self.kernel_w, (self.apart_w - 1) * self.depth)
+        run = self.kernel_w * self.depth // runs
+        row_hop = self.apart_h * self.map_w * self.depth - runs * run - (runs - 1) * hop
         self.staged = self.map_size != self.height * self.width * self.depth
-        self.shape = array("I", [self.kernel_h, run, self.map_w * self.depth - run, self.stride_w * self.depth, words,
-                                 kernels.LANES, kernels.LANE_BITS, 0 if self.staged else 1])
+        self.shape = array("I", [self.kernel_h, run, row_hop, self.stride_w * self.depth, words, kernels.LANES,
+                                 kernels.LANE_BITS, 0 if self.staged else 1, runs, hop])
         self.blocks = (self.channels + kernels.BLOCK - 1) // kernels.BLOCK
         self.groups = (self.out_w + kernels.LANES - 1) // kernels.LANES
         pixels = self.groups * kernels.LANES
@@ -115,11 +122,11 @@ class Convolution(_Window):
         self.scratch = sum([aligned(size) for size in self.sizes])
 
     def _interleave(self, graph, terms: int, words: int):
-        """Lay the weights out for `multiply`, block by block: in place, or in a copy where blocks need filling up."""
+        """Lay the weights out for `multiply`, block by block: in place, or in a copy where blocks need filling up or
+        another operator has the weights too."""
         at, count, block = self.weights.at, self.channels, kernels.BLOCK
         rows = memoryview(graph.data)[at : at + count * terms]
-        if terms == words and count % block == 0:
-            graph.claim(at, count * terms)
+        if terms == words and count % block == 0 and graph.owns(at, count * terms):
             target = rows
         else:
             target = memoryview(bytearray((count + block - 1) // block * block * words))
@@ -131,22 +138,22 @@ class Convolution(_Window):
         return target
 
     def bind(self, inputs, output, scratch):
-        self.source, self.target = inputs[0], output
+        super().bind(inputs, output, scratch)
         self.map, self.packed, self.acc, self.sums = carve(scratch, *self.sizes)
-        if not self.staged:
-            self.map = self.source
 
-    def run(self):
+    def run_image(self):
         if self.staged:
             self._stage()
+        else:
+            self.map = self.source
         pixels, channels, shape, table = self.out_w, self.channels, self.shape, self.table
         packed, acc, sums, weights = self.packed, self.acc, self.sums, self.laid_out
         row_step = self.stride_h * self.map_w * self.depth
         for row in range(self.out_h):
             kernels.pack(packed, self.map, self.map, row * row_step, pixels, sums, shape)
             kernels.multiply(0, weights, packed, acc, weights, packed, self.groups, self.blocks, shape)
-            kernels.requantise(0, table, acc, self.target, row * pixels * channels, pixels, channels,
-                               self.blocks * kernels.BLOCK, sums, self.limits, table, kernels.ROW_BYTES)
+            accumulator.requantise(0, table, acc, self.target, row * pixels * channels, pixels, channels,
+                               self.blocks * kernels.BLOCK, sums, self.limits, table, accumulator.ROW_BYTES)
 
 
 class FullyConnected(Convolution):
@@ -157,25 +164,25 @@ class FullyConnected(Convolution):
         self._tensors(inputs, output)
         require(options.i8(1) == 0, "shuffled weights are not supported")
         require(len(self.weights.shape) == 2, "the weights have {} dimensions, not 2".format(len(self.weights.shape)))
-        require(self.weights.scales == 1, "a scale for each channel is not supported")
         self.channels, self.depth = self.weights.shape
         require(self.x.elements % self.depth == 0, "the weights do not fit the input")
         self.width = self.out_w = self.x.elements // self.depth
         require(output.elements == self.width * self.channels, "the weights do not fit the output")
         self.height = self.out_h = self.kernel_h = self.kernel_w = self.stride_h = self.stride_w = 1
-        self._map(0, 0)
+        self.apart_h = self.apart_w = 1
+        self._map(0, 0, 1, 1)
         self._prepare(graph, output, options.i8(0))
 
     def _scale(self, channel):
-        return rounded(super()._scale(channel), FLOAT_BITS)
+        scale = super()._scale(channel)
+        return scale if self.weights.scales > 1 else rounded(scale, FLOAT_BITS)
 
 
 class Depthwise(_Window):
     def __init__(self, graph, inputs, output, table):
         options = options_of(table)
         self._tensors(inputs, output)
-        self._slide(output, options)
-        require(options.i32(5, 1) == options.i32(6, 1) == 1, "dilation is not supported")
+        self._slide(output, options, 5)
         count, channels = self.weights.shape[0], self.weights.shape[3]
         require(count == 1 and channels == self.channels, "the weights do not fit the output")
         require(channels % self.depth == 0, "the channels of the output are no multiple of the input's")
@@ -200,21 +207,25 @@ class Depthwise(_Window):
                 tap = SIDE * y + x
                 kernels.spread(taps, weights[((top + y) * width + left + x) * channels :], tap, SIDE * SIDE, channels)
                 if tap:
-                    shape[2 + tap] = (y * self.map_w + x) * self.depth
-        return (top * self.map_w + left) * self.depth, taps, shape
+                    shape[2 + tap] = self._place(y, x)
+        return self._place(top, left), taps, shape
+
+    def _place(self, y: int, x: int) -> int:
+        """Where in the map tap (y, x) lies after the first."""
+        return (y * self.apart_h * self.map_w + x * self.apart_w) * self.depth
 
     def bind(self, inputs, output, scratch):
-        self.source, self.target = inputs[0], output
+        super().bind(inputs, output, scratch)
         self.map, self.acc, self.sums = carve(scratch, *self.sizes)
 
-    def run(self):
+    def run_image(self):
         self._stage()
         pixels, channels, table, acc, sums = self.out_w, self.channels, self.table, self.acc, self.sums
         row_step = self.stride_h * self.map_w * self.depth
-        kernels.fill(sums, pixels, 0)
+        accumulator.fill(sums, pixels, 0)
         for row in range(self.out_h):
-            kernels.fill(acc, pixels * channels, RAISED >> 16)
+            accumulator.fill(acc, pixels * channels, RAISED >> 16)
             for first, taps, shape in self.blocks:
                 kernels.depthwise(acc, acc, self.map, row * row_step + first, taps, pixels, shape)
-            kernels.requantise(0, table, acc, self.target, row * pixels * channels, pixels, channels, channels, sums,
-                               self.limits, table, kernels.ROW_BYTES)
+            accumulator.requantise(0, table, acc, self.target, row * pixels * channels, pixels, channels, channels,
+                                   sums, self.limits, table, accumulator.ROW_BYTES)

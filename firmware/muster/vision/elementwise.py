@@ -1,159 +1,152 @@
-"""ADD, MUL, RELU, RELU6, PAD and RESHAPE: each value on its own, or moved."""
+"""ADD, MUL and PRELU: two tensors combined value by value, a smaller one broadcast."""
 
 from array import array
 
-from . import kernels_plain
-from . import kernels_viper as kernels
+from . import kernels_accumulator as accumulator
+from . import kernels_plain as kernels
+from .activations import rescaled_answers
+from .fixed_point import rescale
 from .operator import (
     Operator,
-    activation_tensor,
     aligned,
     carve,
-    constant_tensor,
     new_table,
+    operand_tensor,
     options_of,
     output_limits,
     require,
     require_int8,
-    require_same_scale,
     set_row,
+    signed,
 )
-from .scales import FLOAT_BITS, multiplier, product, quotient, rescale, rounded
+from .scales import FLOAT_BITS, multiplier, product, quotient, rounded
+from .tensor import Tensor
 
 ADD_SHIFT = 20  # bits that ADD scales its operands up by, as TFLite
 CHUNK = 1024  # elements that go through the accumulators at once
 
 
-class _Pairwise(Operator):
-    """Two tensors of one shape, combined value by value."""
+class _Operand:
+    """An input as the output sees it: some of its dimensions repeated."""
 
-    def _tensors(self, graph, inputs, output, table):
-        a, b = activation_tensor(inputs, 0), activation_tensor(inputs, 1)
+    def __init__(self, tensor: Tensor, output: Tensor):
+        self.zero = tensor.zero
+        self.shape = None
+        if tensor.shape == output.shape:
+            return
+        dimensions, wide = [(1,) * (4 - len(shape)) + shape for shape in (tensor.shape, output.shape)]
+        steps, step = [0, 0, 0, 0], 1
+        for axis in (3, 2, 1, 0):
+            n = dimensions[axis]
+            require(n in (1, wide[axis]), "'{}' cannot be broadcast to {}".format(tensor.name, output.shape))
+            if n > 1:
+                steps[axis] = step
+            step *= n
+        self.shape = array("I", list(wide[1:]) + steps)
+
+    def bind(self, source: memoryview, scratch: memoryview):
+        self.source, self.scratch = source, scratch
+
+    def part(self, at: int, n: int) -> memoryview:
+        """Elements at .. at + n."""
+        if self.shape is None:
+            return self.source[at : at + n]
+        kernels.broadcast(self.scratch, self.source, at, n, self.shape)
+        return self.scratch
+
+
+class _Pairwise(Operator):
+    def _tensors(self, graph, inputs, output, activation: int):
+        a, b = operand_tensor(inputs, 0), operand_tensor(inputs, 1)
         require_int8(output)
-        require(a.shape == b.shape == output.shape, "the shapes differ: broadcasting is not supported")
-        self.limits = output_limits(output, options_of(table).i8(0))
+        self.operands = _Operand(a, output), _Operand(b, output)
+        self.limits = output_limits(output, activation)
         self.table = new_table(1)
         self.elements = output.elements
         graph.add_work(self.elements)
-        self.scratch = aligned(4 * min(CHUNK, self.elements)) + 16
+        n = min(CHUNK, self.elements)
+        self.sizes = [4 * n, 4] + [n if operand.shape is not None else 0 for operand in self.operands]
+        self.scratch = sum([aligned(size) for size in self.sizes])
         return a, b
 
     def bind(self, inputs, output, scratch):
-        (self.a, self.b), self.target = inputs, output
-        self.acc, self.sums = carve(scratch, self.scratch - 16, 4)
+        self.target = output
+        self.acc, self.sums, *parts = carve(scratch, *self.sizes)
+        for i, operand in enumerate(self.operands):
+            operand.bind(inputs[i], parts[i])
 
     def run(self):
-        kernels.fill(self.sums, 1, 0)
+        a, b = self.operands
+        accumulator.fill(self.sums, 1, 0)
         for at in range(0, self.elements, CHUNK):
             n = min(CHUNK, self.elements - at)
-            self._combine(at, n)
-            kernels.requantise(0, self.table, self.acc, self.target, at, 1, n, n, self.sums, self.limits, self.table, 0)
+            self._combine(a.part(at, n), b.part(at, n), at, n)
 
-    def _combine(self, at: int, n: int):
-        """Fill the accumulators from elements at .. at + n."""
+    def _combine(self, a: memoryview, b: memoryview, at: int, n: int):
+        """Answer elements at .. at + n of the output from these of the operands."""
         raise NotImplementedError
+
+    def _answer(self, at: int, n: int):
+        """Elements at .. at + n from the accumulators."""
+        accumulator.requantise(0, self.table, self.acc, self.target, at, 1, n, n, self.sums, self.limits, self.table, 0)
 
 
 class Add(_Pairwise):
     """The 256 values of each operand are brought to the common scale beforehand."""
 
     def __init__(self, graph, inputs, output, table):
-        a, b = self._tensors(graph, inputs, output, table)
+        a, b = self._tensors(graph, inputs, output, options_of(table).i8(0))
         m, x = (a if _less(b.scale(), a.scale()) else b).scale()
         twice = (m, x + 1)
         self.addends = array("I", bytes(4 * 512))
         for first, tensor in ((0, a), (256, b)):
             q, shift = multiplier(quotient(tensor.scale(), twice))
             for byte in range(256):
-                value = (byte if byte < 128 else byte - 256) - tensor.zero
-                self.addends[first + byte] = rescale(value << ADD_SHIFT, q, shift) + kernels.RAISED // 2
+                value = signed(byte) - tensor.zero
+                self.addends[first + byte] = rescale(value << ADD_SHIFT, q, shift) + accumulator.RAISED // 2
         scale = quotient(twice, product((1, ADD_SHIFT), output.scale()))
-        set_row(self.table, 0, -kernels.RAISED, 255 << ADD_SHIFT, multiplier(scale))
+        set_row(self.table, 0, -accumulator.RAISED, 255 << ADD_SHIFT, multiplier(scale))
 
-    def _combine(self, at, n):
-        kernels_plain.add(self.acc, self.a, self.b, self.addends, at, n)
+    def _combine(self, a, b, at, n):
+        kernels.add(self.acc, a, b, self.addends, n)
+        self._answer(at, n)
 
 
-class Mul(_Pairwise):
-    def __init__(self, graph, inputs, output, table):
-        a, b = self._tensors(graph, inputs, output, table)
-        self.zeros = a.zero, b.zero
+class _Product(_Pairwise):
+    """Accumulators hold the products; how the scales multiply and divide is the operator's."""
+
+    def _multiply(self, a: memoryview, b: memoryview, at: int, n: int):
+        kernels.product(self.acc, a, b, n, self.operands[0].zero, self.operands[1].zero)
+        self._answer(at, n)
+
+    def _scale(self, a: Tensor, b: Tensor, output: Tensor):
         # TFLite multiplies and divides these in single precision.
         scale = quotient(rounded(product(a.scale(), b.scale()), FLOAT_BITS), output.scale(), FLOAT_BITS)
-        set_row(self.table, 0, -kernels.RAISED, 255 * 255, multiplier(scale))
-
-    def _combine(self, at, n):
-        kernels_plain.product(self.acc, self.a, self.b, at, n, self.zeros[0], self.zeros[1])
+        set_row(self.table, 0, -accumulator.RAISED, 255 * 255, multiplier(scale))
 
 
-class _Relu(Operator):
-    """Rescales and clamps by a table of 256 answers."""
+class Mul(_Product):
+    def __init__(self, graph, inputs, output, table):
+        a, b = self._tensors(graph, inputs, output, options_of(table).i8(0))
+        self._scale(a, b, output)
 
-    activation = 1  # the fused activation that does the same
+    def _combine(self, a, b, at, n):
+        self._multiply(a, b, at, n)
+
+
+class Prelu(_Product):
+    """The product with the slopes everywhere, then the answers of a table where the input is not negative."""
 
     def __init__(self, graph, inputs, output, table):
-        x = activation_tensor(inputs, 0)
-        require_int8(output)
+        x, slopes = self._tensors(graph, inputs, output, 0)
         require(x.shape == output.shape, "input and output have different shapes")
-        zero, low, high, _ = [limit - 128 for limit in output_limits(output, self.activation)]
-        q, shift = multiplier(quotient(x.scale(), output.scale(), FLOAT_BITS))
-        self.answers = bytearray(256)
-        for byte in range(256):
-            value = (byte if byte < 128 else byte - 256) - x.zero
-            self.answers[byte] = min(max(rescale(value, q, shift) + zero, low), high) & 255
+        self._scale(x, slopes, output)
+        self.answers = rescaled_answers(x, output, 0)
+        self.least = x.zero + 128
 
-    def bind(self, inputs, output, scratch):
-        self.source, self.target = inputs[0], output
-
-    def run(self):
-        kernels_plain.look_up(self.target, self.source, self.answers, len(self.target))
-
-
-class Relu(_Relu):
-    pass
-
-
-class Relu6(_Relu):
-    activation = 3
-
-
-class Reshape(Operator):
-    def __init__(self, graph, inputs, output, table):
-        x = activation_tensor(inputs, 0)
-        require_int8(output)
-        require(x.elements == output.elements, "{} elements into {}".format(x.elements, output.elements))
-
-    def bind(self, inputs, output, scratch):
-        self.source, self.target = inputs[0], output
-
-    def run(self):
-        self.target[:] = self.source
-
-
-class Pad(Operator):
-    """Rows and columns of the zero point around a map [1, height, width, channels]."""
-
-    def __init__(self, graph, inputs, output, table):
-        x, amounts = activation_tensor(inputs, 0), constant_tensor(inputs, 1, "int32")
-        require_int8(output)
-        require_same_scale(x, output)
-        require(len(x.shape) == 4 and amounts.shape == (4, 2), "only maps of 4 dimensions can be padded")
-        amounts = [graph.int32(amounts, i) for i in range(8)]
-        require(min(amounts) >= 0 and amounts[:2] == [0, 0] == amounts[6:], "only height and width can be padded")
-        expected = tuple([n + amounts[2 * i] + amounts[2 * i + 1] for i, n in enumerate(x.shape)])
-        require(output.shape == expected, "the output's shape is {}, not {}".format(output.shape, expected))
-        self.row = x.shape[2] * x.shape[3]
-        self.out_row = output.shape[2] * output.shape[3]
-        self.first = amounts[2] * self.out_row + amounts[4] * x.shape[3]
-        self.rows = x.shape[1]
-        self.zero = x.zero & 255
-
-    def bind(self, inputs, output, scratch):
-        self.source, self.target = inputs[0], output
-
-    def run(self):
-        size = len(self.target)
-        kernels.enlarge(self.target, self.source, self.rows, self.row, self.out_row, self.first, size, self.zero, 0)
+    def _combine(self, a, b, at, n):
+        self._multiply(a, b, at, n)
+        kernels.look_up_from(self.target[at : at + n], a, self.answers, n, self.least)
 
 
 def _less(a: "tuple[int, int]", b: "tuple[int, int]") -> bool:

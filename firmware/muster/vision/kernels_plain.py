@@ -1,11 +1,83 @@
-"""Kernels of the operators that have no weights, in viper. Conventions as in kernels_viper.py."""
+"""Kernels of the operators that have no weights, in viper. Conventions as in kernels_convolution.py."""
 
 
 @micropython.viper
-def add(acc: ptr32, a: ptr8, b: ptr8, table: ptr32, start: int, n: int):
-    """acc[i] = table[a[start + i]] + table[256 + b[start + i]]: both sides already in the common scale."""
-    a = ptr8(uint(a) + uint(start))
-    b = ptr8(uint(b) + uint(start))
+def enlarge(dst: ptr8, src: ptr8, rows: int, length: int, stride: int, first: int, size: int, zero: int, flip: int):
+    """Copy `rows` of `length` bytes, each ^ `flip`, from `src` into the map `dst` of `size` bytes.
+
+    Row r goes to dst[first + r * stride]; all other bytes become `zero` (0..255), the padding.
+    """
+    i = 0
+    if size != rows * length:
+        while i < size:
+            dst[i] = zero
+            i += 1
+    dst = ptr8(uint(dst) + first)
+    while rows > 0:
+        i = length
+        while i >= 8:
+            dst[0] = src[0] ^ flip
+            dst[1] = src[1] ^ flip
+            dst[2] = src[2] ^ flip
+            dst[3] = src[3] ^ flip
+            dst[4] = src[4] ^ flip
+            dst[5] = src[5] ^ flip
+            dst[6] = src[6] ^ flip
+            dst[7] = src[7] ^ flip
+            dst = ptr8(uint(dst) + 8)
+            src = ptr8(uint(src) + 8)
+            i -= 8
+        while i > 0:
+            dst[0] = src[0] ^ flip
+            dst = ptr8(uint(dst) + 1)
+            src = ptr8(uint(src) + 1)
+            i -= 1
+        dst = ptr8(uint(dst) + uint(stride - length))
+        rows -= 1
+
+
+@micropython.viper
+def gather(dst: ptr8, start: int, src: ptr8, first: int, places: ptr32, n: int, size: int):
+    """For i < n copy `size` bytes from src[first + places[i]], one after the other to dst[start]."""
+    dst = ptr8(uint(dst) + uint(start))
+    i = 0
+    while i < n:
+        part = ptr8(uint(src) + uint(first + places[i]))
+        k = 0
+        while k < size:
+            dst[k] = part[k]
+            k += 1
+        dst = ptr8(uint(dst) + uint(size))
+        i += 1
+
+
+@micropython.viper
+def broadcast(dst: ptr8, src: ptr8, start: int, n: int, shape: ptr32):
+    """Elements start .. start + n of a tensor of 4 dimensions in which those of `src` are repeated.
+
+    shape: the tensor's last three dimensions, then the step through `src` along each of the four, 0 where it repeats.
+    """
+    i = 0
+    while i < n:
+        rest = start + i
+        x = rest % shape[2]
+        rest = rest // shape[2]
+        y = rest % shape[1]
+        rest = rest // shape[1]
+        at = x * shape[6] + y * shape[5] + rest % shape[0] * shape[4] + rest // shape[0] * shape[3]
+        end = i + shape[2] - x
+        if end > n:
+            end = n
+        step = shape[6]
+        while i < end:
+            dst[i] = src[at]
+            at += step
+            i += 1
+
+
+@micropython.viper
+def add(acc: ptr32, a: ptr8, b: ptr8, table: ptr32, n: int):
+    """acc[i] = table[a[i]] + table[256 + b[i]]: both sides already in the common scale."""
     i = 0
     while i < n:
         acc[i] = table[256 + b[i]] + table[a[i]]
@@ -13,12 +85,10 @@ def add(acc: ptr32, a: ptr8, b: ptr8, table: ptr32, start: int, n: int):
 
 
 @micropython.viper
-def product(acc: ptr32, a: ptr8, b: ptr8, start: int, n: int, zero_a: int, zero_b: int):
-    """acc[i] = (a[start + i] - zero_a) * (b[start + i] - zero_b) + RAISED, of int8."""
+def product(acc: ptr32, a: ptr8, b: ptr8, n: int, zero_a: int, zero_b: int):
+    """acc[i] = (a[i] - zero_a) * (b[i] - zero_b) + RAISED, of int8."""
     raised = 1 << 15
     raised = raised << 15
-    a = ptr8(uint(a) + uint(start))
-    b = ptr8(uint(b) + uint(start))
     i = 0
     while i < n:
         acc[i] = ((a[i] ^ 0x80) - 0x80 - zero_a) * ((b[i] ^ 0x80) - 0x80 - zero_b) + raised
@@ -31,6 +101,16 @@ def look_up(dst: ptr8, src: ptr8, answers: ptr8, n: int):
     i = 0
     while i < n:
         dst[i] = answers[src[i]]
+        i += 1
+
+
+@micropython.viper
+def look_up_from(dst: ptr8, src: ptr8, answers: ptr8, n: int, least: int):
+    """dst[i] = answers[src[i]] where int8 src[i] + 128 >= `least`; the others stay."""
+    i = 0
+    while i < n:
+        if (src[i] ^ 0x80) >= least:
+            dst[i] = answers[src[i]]
         i += 1
 
 

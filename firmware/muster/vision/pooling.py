@@ -2,10 +2,10 @@
 
 from array import array
 
+from . import kernels_accumulator as kernels
 from . import kernels_plain
-from . import kernels_viper as kernels
 from .operator import (
-    Operator,
+    Imagewise,
     activation_tensor,
     aligned,
     carve,
@@ -22,8 +22,8 @@ from .operator import (
 from .scales import multiplier, quotient
 
 
-class _Pool(Operator):
-    """A window over a map [1, height, width, channels]; what lies outside the map does not count."""
+class _Pool(Imagewise):
+    """A window over maps [batch, height, width, channels]; what lies outside the map does not count."""
 
     largest = 0
 
@@ -32,11 +32,11 @@ class _Pool(Operator):
         require_int8(output)
         require_same_scale(x, output)
         require(len(x.shape) == len(output.shape) == 4, "input and output must have 4 dimensions")
-        require(x.shape[0] == output.shape[0] == 1, "a batch of more than 1 is not supported")
+        require(x.shape[0] == output.shape[0], "input and output have different batches")
         require(x.shape[3] == output.shape[3], "input and output have different numbers of channels")
         kind = options.i8(0)
         step_w, step_h, window_w, window_h = [options.i32(i) for i in range(1, 5)]
-        _, height, width, channels = x.shape
+        self.batch, height, width, channels = x.shape
         _, self.out_h, self.out_w, _ = output.shape
         top = padding(kind, height, window_h, step_h, self.out_h)
         left = padding(kind, width, window_w, step_w, self.out_w)
@@ -48,10 +48,7 @@ class _Pool(Operator):
         self.rows = [(max(0, y * step_h - top), min(height, y * step_h - top + window_h)) for y in range(self.out_h)]
         self.row_bytes = self.out_w * channels
 
-    def bind(self, inputs, output, scratch):
-        self.source, self.target = inputs[0], output
-
-    def run(self):
+    def run_image(self):
         for row, (first, end) in enumerate(self.rows):
             kernels_plain.pool(self.target, self.source, row * self.row_bytes, first, end, self.shape, self.limits)
 
@@ -64,16 +61,16 @@ class MaxPool(_Pool):
     largest = 1
 
 
-class Mean(Operator):
+class Mean(Imagewise):
     def __init__(self, graph, inputs, output, table):
         x, axes = activation_tensor(inputs, 0), constant_tensor(inputs, 1, "int32")
         require_int8(output)
-        require(len(x.shape) == 4 and x.shape[0] == 1, "only maps [1, height, width, channels] are supported")
+        require(len(x.shape) == 4, "only maps [batch, height, width, channels] are supported")
         given = sorted([graph.int32(axes, i) % 4 for i in range(min(axes.elements, 4))])
         require(given == [1, 2], "only the mean over height and width is supported")
-        _, height, width, self.channels = x.shape
-        count = output.elements
-        require(count == self.channels, "the output has {} values, not {}".format(count, self.channels))
+        self.batch, height, width, self.channels = x.shape
+        count, expected = output.elements, self.batch * self.channels
+        require(count == expected, "the output has {} values, not {}".format(count, expected))
         self.terms = height * width
         graph.add_work(x.elements)
         self.limits = output_limits(output, 0)
@@ -83,10 +80,10 @@ class Mean(Operator):
         self.scratch = aligned(4 * self.channels) + 16
 
     def bind(self, inputs, output, scratch):
-        self.source, self.target = inputs[0], output
+        super().bind(inputs, output, scratch)
         self.acc, self.sums = carve(scratch, self.scratch - 16, 4)
 
-    def run(self):
+    def run_image(self):
         n = self.channels
         kernels.fill(self.sums, 1, 0)
         kernels.row_sums(self.acc, self.source, n, self.terms, n, 1)

@@ -21,7 +21,7 @@ def from_float32(bits: int) -> "tuple[int, int]":
 def rounded(number: "tuple[int, int]", bits: int) -> "tuple[int, int]":
     """The nearest number of `bits` significant bits, ties to even."""
     m, x = number
-    extra = _bit_length(m) - bits
+    extra = bit_length(m) - bits
     if extra <= 0:
         return m, x
     half = 1 << (extra - 1)
@@ -38,16 +38,17 @@ def product(a: "tuple[int, int]", b: "tuple[int, int]") -> "tuple[int, int]":
 
 def quotient(a: "tuple[int, int]", b: "tuple[int, int]", bits: int = DOUBLE_BITS) -> "tuple[int, int]":
     """a / b rounded to `bits` bits, ties to even, as the floating-point division of that width."""
-    shift = max(0, bits + 2 + _bit_length(b[0]) - _bit_length(a[0]))
+    shift = max(0, bits + 2 + bit_length(b[0]) - bit_length(a[0]))
     q, rest = divmod(a[0] << shift, b[0])
     # The extra low bit keeps a tie from looking exact.
     return rounded((q << 1 | (1 if rest else 0), a[1] - b[1] - shift - 1), bits)
 
 
-def multiplier(number: "tuple[int, int]") -> "tuple[int, int]":
-    """(Q31 multiplier, shift) as TFLite's QuantizeMultiplier: number = multiplier * 2**(shift - 31), at most 2**15."""
+def multiplier(number: "tuple[int, int]", highest: int = 15) -> "tuple[int, int]":
+    """(Q31 multiplier, shift) as TFLite's QuantizeMultiplier: number = multiplier * 2**(shift - 31). ModelError where
+    the shift is above `highest`."""
     m, x = number
-    length = _bit_length(m)
+    length = bit_length(m)
     shift = length + x
     q = m << (31 - length) if length <= 31 else ((m >> (length - 32)) + 1) >> 1
     if q == 1 << 31:
@@ -55,7 +56,7 @@ def multiplier(number: "tuple[int, int]") -> "tuple[int, int]":
         shift += 1
     if shift < -31:
         return 0, 0
-    if shift > 15:
+    if shift > highest:
         raise ModelError("a quantisation multiplier is too large")
     return q, shift
 
@@ -63,26 +64,14 @@ def multiplier(number: "tuple[int, int]") -> "tuple[int, int]":
 def to_int(number: "tuple[int, int]", limit: int) -> int:
     """The nearest integer, halves up, at most `limit`."""
     m, x = number
-    if _bit_length(m) + x > 31:
+    if bit_length(m) + x > 31:
         return limit
     if x >= 0:
         return min(m << x, limit)
     return min(((m >> (-x - 1)) + 1) >> 1, limit)
 
 
-def rescale(value: int, q: int, shift: int) -> int:
-    """value * q * 2**(shift - 31), rounded twice, as TFLite's MultiplyByQuantizedMultiplier."""
-    right = -shift if shift < 0 else 0
-    value <<= shift if shift > 0 else 0
-    # Halves go up in the first rounding, away from zero in the second.
-    value = (value * q + (1 << 30)) >> 31
-    if right == 0:
-        return value
-    half = 1 << (right - 1)
-    return -((half - value) >> right) if value < 0 else (value + half) >> right
-
-
-def _bit_length(n: int) -> int:
+def bit_length(n: int) -> int:
     """MicroPython's ints have no bit_length, and its bin() is slow."""
     length = 0
     while n > 0xFFFFFF:

@@ -24,6 +24,8 @@ class Tensor:
         if self.elements > MAX_FILE:
             raise ModelError("tensor '{}': {} elements are too many".format(self.name, self.elements))
         self.size = self.elements * width
+        if table.has(6):
+            raise ModelError("tensor '{}': sparse data are not supported".format(self.name))
         self._read_quantisation(table.table(4))
         self.at = self._constant(table.u32(2), buffers)
         self.offset = -1  # in the arena

@@ -2,11 +2,9 @@
 
 import os
 
-from .convolution import Convolution, Depthwise, FullyConnected
-from .elementwise import Add, Mul, Pad, Relu, Relu6, Reshape
 from .flatbuffer import ModelError, Reader, Table
 from .operator import Operator
-from .pooling import AveragePool, MaxPool, Mean
+from .registry import OPERATORS, OTHERS
 from .tensor import MAX_FILE, Tensor
 
 __all__ = ("Model", "ModelError", "load")
@@ -14,23 +12,9 @@ __all__ = ("Model", "ModelError", "load")
 MAX_ARENA = 4 << 20
 MAX_TENSORS = 1024
 MAX_OPERATORS = 512
+MAX_INPUTS = 16  # of one operator
 MAX_WORK = 1 << 30  # multiplications of one run
 ALIGNMENT = 16  # what the chip's vector loads need
-
-OPERATORS = {  # builtin code: name, highest version, class
-    0: ("ADD", 2, Add),
-    1: ("AVERAGE_POOL_2D", 2, AveragePool),
-    3: ("CONV_2D", 3, Convolution),
-    4: ("DEPTHWISE_CONV_2D", 3, Depthwise),
-    9: ("FULLY_CONNECTED", 5, FullyConnected),
-    17: ("MAX_POOL_2D", 2, MaxPool),
-    18: ("MUL", 2, Mul),
-    19: ("RELU", 2, Relu),
-    21: ("RELU6", 2, Relu6),
-    22: ("RESHAPE", 1, Reshape),
-    34: ("PAD", 2, Pad),
-    40: ("MEAN", 2, Mean),
-}
 
 
 class Graph:
@@ -53,9 +37,10 @@ class Graph:
         self.inputs = self._listed(graphs[0].ints(1, 16), "input")
         self.outputs = self._listed(graphs[0].ints(2, 16), "output")
         self.work = 0
-        self._claims: "list[tuple[int, int]]" = []
-        codes = root.tables(1, 256)
-        self.operators = [self._operator(table, codes) for table in graphs[0].tables(3, MAX_OPERATORS)]
+        codes, steps = root.tables(1, 256), graphs[0].tables(3, MAX_OPERATORS)
+        # Where the constants lie, once for each operator that has them
+        self._uses = [(t.at, t.at + t.size) for step in steps for t in self._inputs(step, "an operator") if t and t.at]
+        self.operators = [self._operator(step, codes) for step in steps]
 
     def _listed(self, numbers: "tuple[int, ...]", kind: str) -> "list[Tensor]":
         tensors = [self._tensor(number, "the model's " + kind) for number in numbers]
@@ -69,12 +54,15 @@ class Graph:
             raise ModelError("{}: there is no tensor {}".format(user, number))
         return self.tensors[number]
 
+    def _inputs(self, table: Table, user: str) -> "list[Tensor | None]":
+        return [self._tensor(i, user) if i != -1 else None for i in table.ints(1, MAX_INPUTS)]
+
     def _operator(self, table: Table, codes: "list[Table]") -> Operator:
         number = table.u32(0)
         if number >= len(codes):
             raise ModelError("there is no operator code {}".format(number))
         code, version = max(codes[number].i8(0), codes[number].i32(3)), codes[number].i32(2, 1)
-        name, highest, kind = OPERATORS.get(code, ("operator {}".format(code), 0, None))
+        name, highest, kind = OPERATORS.get(code, (OTHERS.get(code, "operator {}".format(code)), 0, None))
         outputs = [self._tensor(i, name) for i in table.ints(2, 4)]
         if len(outputs) != 1:
             raise ModelError("{}: {} outputs, 1 is supported".format(name, len(outputs)))
@@ -83,7 +71,7 @@ class Graph:
             raise ModelError("{} is not supported".format(title))
         if not 1 <= version <= highest:
             raise ModelError("{}: version {} is not supported, 1..{} are".format(title, version, highest))
-        inputs = [self._tensor(i, title) if i != -1 else None for i in table.ints(1, 4)]
+        inputs = self._inputs(table, title)
         if outputs[0].at:
             raise ModelError("{}: the output is a constant".format(title))
         try:
@@ -92,19 +80,16 @@ class Graph:
             raise ModelError("{}: {}".format(title, error))
         if self.work > MAX_WORK:
             raise ModelError("{}: more than {} multiplications".format(title, MAX_WORK))
-        operator.inputs = [tensor for tensor in inputs if tensor is not None and not tensor.at]
+        operator.inputs = [tensor for tensor in inputs if tensor is not None]
         operator.output = outputs[0]
         return operator
 
     def add_work(self, multiplications: int):
         self.work += multiplications
 
-    def claim(self, at: int, size: int):
-        """Reserve weights that an operator lays out anew in place. ModelError when another operator has them."""
-        for start, end in self._claims:
-            if at < end and start < at + size:
-                raise ModelError("its weights are shared with another operator, which is not supported")
-        self._claims.append((at, at + size))
+    def owns(self, at: int, size: int) -> bool:
+        """Whether these constants are one operator's alone, which may lay them out anew in place."""
+        return sum([1 for start, end in self._uses if at < end and start < at + size]) == 1
 
     def int32(self, tensor: Tensor, index: int) -> int:
         """An element of a constant int32 tensor."""
@@ -123,7 +108,8 @@ class Model:
         arena = memoryview(bytearray(size))
         for number, operator in enumerate(graph.operators):
             scratch = arena[scratch_at[number] : scratch_at[number] + operator.scratch]
-            operator.bind([_view(arena, t) for t in operator.inputs], _view(arena, operator.output), scratch)
+            inputs = [_constant(graph, t) if t.at else _view(arena, t) for t in operator.inputs]
+            operator.bind(inputs, _view(arena, operator.output), scratch)
         self._inputs = [_view(arena, t) for t in graph.inputs]
         self._outputs = [_view(arena, t) for t in graph.outputs]
 
@@ -141,19 +127,30 @@ class Model:
     def output_shape(self, index: int) -> "tuple[int, ...]":
         return self._tensors_out[index].shape
 
+    def input_scale(self, index: int) -> "tuple[int, int, int]":
+        """(m, x, zero) of an input: real = m * 2**x * (value - zero)."""
+        return _scale(self._tensors_in[index])
+
     def output_scale(self, index: int) -> "tuple[int, int, int]":
-        """(m, x, zero) of an output: real = m * 2**x * (value - zero)."""
-        tensor = self._tensors_out[index]
-        m, x = tensor.scale()
-        return m, x, tensor.zero
+        """(m, x, zero) of an output, likewise."""
+        return _scale(self._tensors_out[index])
 
     def invoke(self):
         for operator in self._operators:
             operator.run()
 
 
+def _scale(tensor: Tensor) -> "tuple[int, int, int]":
+    m, x = tensor.scale()
+    return m, x, tensor.zero
+
+
 def _view(arena: memoryview, tensor: Tensor) -> memoryview:
     return arena[tensor.offset : tensor.offset + tensor.size]
+
+
+def _constant(graph: Graph, tensor: Tensor) -> memoryview:
+    return memoryview(graph.data)[tensor.at : tensor.at + tensor.size]
 
 
 def plan(graph: Graph) -> "tuple[list[int], int]":
@@ -193,7 +190,7 @@ def plan(graph: Graph) -> "tuple[list[int], int]":
     for number, operator in enumerate(graph.operators):
         alive = [entry for entry in alive if entry[2] >= number]
         for tensor in operator.inputs:
-            if tensor.offset < 0:
+            if tensor.offset < 0 and not tensor.at:
                 raise ModelError("tensor '{}' is used before it is made".format(tensor.name))
         if operator.output.offset >= 0:
             raise ModelError("tensor '{}' is made twice".format(operator.output.name))

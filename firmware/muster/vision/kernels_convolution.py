@@ -3,7 +3,6 @@
 Conventions. A real value is scale * (q - zero). Inside a convolution an input byte is unsigned, u = q + 128, and so are
 the weights of `multiply`; sum q*w is then sum u*w - 128 * sum u plus a constant that the bias takes in.
 A 64-bit word carries two pixels, 24 bits apart: one multiplication serves both (LANES). 32-bit loads and stores only.
-Accumulators are uint32; those that could be negative are raised by RAISED.
 Constants of 2**30 and more are objects to the compiler for the chip, hence the shifts.
 """
 
@@ -16,44 +15,6 @@ LANE_BITS = 24 if LANES == 2 else 0
 BLOCK = const(8)  # output channels that `multiply` takes at once
 UNROLLED = const(4)  # terms that `multiply` takes at once
 TERMS = const(256)  # products of two bytes that fit a lane of 24 bits
-COLUMNS = const(5)  # words in a row of a requantisation table: see `requantise`
-ROW_BYTES = COLUMNS * 4
-RAISED = 1 << 30  # added to what may be negative and is kept as uint32
-
-
-@micropython.viper
-def enlarge(dst: ptr8, src: ptr8, rows: int, length: int, stride: int, first: int, size: int, zero: int, flip: int):
-    """Copy `rows` of `length` bytes, each ^ `flip`, from `src` into the map `dst` of `size` bytes.
-
-    Row r goes to dst[first + r * stride]; all other bytes become `zero` (0..255), the padding.
-    """
-    i = 0
-    if size != rows * length:
-        while i < size:
-            dst[i] = zero
-            i += 1
-    dst = ptr8(uint(dst) + first)
-    while rows > 0:
-        i = length
-        while i >= 8:
-            dst[0] = src[0] ^ flip
-            dst[1] = src[1] ^ flip
-            dst[2] = src[2] ^ flip
-            dst[3] = src[3] ^ flip
-            dst[4] = src[4] ^ flip
-            dst[5] = src[5] ^ flip
-            dst[6] = src[6] ^ flip
-            dst[7] = src[7] ^ flip
-            dst = ptr8(uint(dst) + 8)
-            src = ptr8(uint(src) + 8)
-            i -= 8
-        while i > 0:
-            dst[0] = src[0] ^ flip
-            dst = ptr8(uint(dst) + 1)
-            src = ptr8(uint(src) + 1)
-            i -= 1
-        dst = ptr8(uint(dst) + uint(stride - length))
-        rows -= 1
 
 
 @micropython.viper
@@ -67,33 +28,16 @@ def spread(dst: ptr8, src: ptr8, first: int, step: int, n: int):
 
 
 @micropython.viper
-def row_sums(sums: ptr32, src: ptr8, rows: int, terms: int, step: int, stride: int):
-    """sums[r] = sum over k < terms of int8 src[r * stride + k * step], plus RAISED."""
-    row = 0
-    while row < rows:
-        at = row * stride
-        total = 1 << 15
-        total = total << 15
-        k = 0
-        while k < terms:
-            total += ((src[at] ^ 0x80) - 0x80)
-            at += step
-            k += 1
-        sums[row] = total
-        row += 1
-
-
-@micropython.viper
 def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, shape: ptr32):
     """Gather what a row of `pixels` outputs sees of the map `src`, from byte `start`.
 
-    shape: runs, bytes of a run, bytes from the end of a run to the next, bytes between pixels, words of an output,
-    LANES, LANE_BITS, and 1 if the map is int8, 0 if it is unsigned. dst: for each LANES pixels a word a byte, pixel 1's
-    byte LANE_BITS above pixel 0's, then noughts; sums: the bytes' sum for each pixel.
+    shape: rows of the kernel, bytes of a run, bytes from the end of a row's runs to the next row's, bytes between
+    pixels, words of an output, LANES, LANE_BITS, 1 if the map is int8 or 0 if it is unsigned, runs of a row, and bytes
+    from the end of a run to the next. dst: for each LANES pixels a word a byte, pixel 1's byte LANE_BITS above pixel
+    0's, then noughts; sums: the bytes' sum for each pixel.
     """
-    runs = shape[0]
     length = shape[1]
-    hop = shape[2]
+    hop = shape[9]
     step = shape[3]
     words = shape[4]
     lanes = shape[5]
@@ -111,8 +55,9 @@ def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, s
         if pixel + 1 < pixels:
             b = ptr8(uint(a) + uint(step * (lanes - 1)))
         total = 0
-        run = 0
-        while run < runs:
+        rows = shape[0]
+        runs = shape[8]
+        while runs:
             i = length
             while i >= 4:
                 word = (b[0] << bits | a[0]) ^ flip
@@ -139,10 +84,16 @@ def pack(dst: ptr32, a: ptr8, src: ptr8, start: int, pixels: int, sums: ptr32, s
                 a = ptr8(uint(a) + 1)
                 b = ptr8(uint(b) + 1)
                 i -= 1
-            a = ptr8(uint(a) + uint(hop))
-            b = ptr8(uint(b) + uint(hop))
-            run += 1
-        i = runs * length
+            runs -= 1
+            gap = hop
+            if runs == 0:
+                gap = shape[2]
+                rows -= 1
+                if rows:
+                    runs = shape[8]
+            a = ptr8(uint(a) + uint(gap))
+            b = ptr8(uint(b) + uint(gap))
+        i = shape[0] * shape[8] * length
         while i < words:
             dst[0] = 0
             dst = ptr32(uint(dst) + 4)
@@ -287,74 +238,3 @@ def depthwise(x: ptr8, acc: ptr32, src: ptr8, start: int, w: ptr8, pixels: int, 
             at += channels
             n -= 1
         channel += 1
-
-
-@micropython.viper
-def fill(dst: ptr32, n: int, high: int):
-    """dst[0:n] = high << 16."""
-    high = high << 16
-    while n:
-        n -= 1
-        dst[n] = high
-
-
-@micropython.viper
-def requantise(n: int, t: ptr32, acc: ptr32, out: ptr8, start: int, pixels: int, channels: int, width: int, sums: ptr32,
-               limits: ptr32, table: ptr32, step: int):
-    """Bring accumulator rows to int8, as TFLite's MultiplyByQuantizedMultiplier (two roundings) and clamp do.
-
-    For each pixel and channel n = acc[pixel * width + channel] + bias - 128 * sums[pixel], |n| < 2**30, then scaled to
-    out[start + pixel * channels + channel]. A row of `table`, COLUMNS words, for each channel (`step` bytes further;
-    0: one row for all): bias + 2**31, multiplier (Q31), right shift e (0..30), 2**e / 2, left shift. `limits`: zero,
-    low and high of the output, each + 128, and 1 when every negative n gives `low`. `n`, `t` are scratch in registers.
-    """
-    zero = limits[0] - 0x80
-    low = limits[1] - 0x80
-    high = limits[2] - 0x80
-    floor = (limits[3] - 1) << 30
-    half = 1 << 15
-    half = half << 15
-    wide = half << 2  # nought in a word of 32 bits, which the product does not fit
-    out = ptr8(uint(out) + uint(start))
-    while pixels:
-        base = 1 << 15
-        base = (base << 16) + (sums[0] << 7)
-        t = table
-        i = 0
-        while i < channels:
-            n = acc[i] + t[0] - base
-            if n < floor:
-                out[i] = low
-            else:
-                n = n << t[4]
-                if wide:
-                    n = (t[1] * n + half) >> 31
-                else:
-                    negative = 0
-                    if n < 0:
-                        n = 0 - n
-                        negative = 1
-                    m = t[1]
-                    n0 = n & 0x7FFF
-                    n1 = n >> 15
-                    m0 = m & 0xFFFF
-                    m1 = m >> 16
-                    v = n1 * m0 + ((n0 * m0 - negative) >> 15) + 0x8000
-                    n = n1 * m1 + ((n0 * m1 + (v >> 1)) >> 15)
-                    if negative:
-                        n = 0 - n
-                if n < 0:
-                    if t[3]:
-                        n -= 1
-                n = ((t[3] + n) >> t[2]) + zero
-                if n < low:
-                    n = low
-                elif n > high:
-                    n = high
-                out[i] = n
-            t = ptr32(uint(t) + uint(step))
-            i += 1
-        acc = ptr32(uint(acc) + uint(width * 4))
-        out = ptr8(uint(out) + uint(channels))
-        sums = ptr32(uint(sums) + 4)
-        pixels -= 1
