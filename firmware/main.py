@@ -1,8 +1,9 @@
 """Starts the watch when the chip has booted."""
 
 # From the leaves up: each import inside an import compiles on top of the other's stack, and the chip's is 16 KB.
-for name in ("vision.flatbuffer", "vision.scales", "vision.tensor", "vision.operator", "vision.convolution",
-             "vision.tflite", "vision.face", "cose.p256", "cose.cose", "segments", "prompts"):
+for name in ("vision.flatbuffer", "vision.scales", "vision.tensor", "vision.operator", "vision.activations",
+             "vision.convolution", "vision.registry", "vision.tflite", "vision.face", "cose.p256", "cose.cose",
+             "segments", "prompts"):
     __import__("muster." + name)
 
 from muster import app  # noqa: E402

@@ -40,4 +40,4 @@ def depth(source: Path, done: set[str]) -> int:
 def test_no_import_is_deeper_than_the_stack_allows():
     done: set[str] = set()
     assert depth(FIRMWARE / "main.py", done) <= DEEPEST
-    assert {"muster.app", "muster.vision.kernels_viper", "muster.cose.cbor"} <= done
+    assert {"muster.app", "muster.vision.kernels_convolution", "muster.cose.cbor"} <= done
