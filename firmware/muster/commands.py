@@ -9,50 +9,51 @@ from muster.vision.tflite import ModelError
 
 def commands(app):
     """Name to (help, async function of the words after the name that returns lines of text)."""
+    recorder, attendant = app.recorder, app.attendant
 
     async def status(words):
         gc.collect()
-        now_s = app.clock.now_s()
-        source, uncertainty_ms = app.clock.quality()
+        now_s = recorder.clock.now_s()
+        source, uncertainty_ms = recorder.clock.quality()
         return [
-            "uptime   %d s, boot %d, %s" % (app.uptime_s(), app.segments.boot_count, app.board.reset_cause()),
+            "uptime   %d s, boot %d, %s" % (recorder.uptime_s(), app.segments.boot_count, app.board.reset_cause()),
             "clock    %s, source %d, within %d ms" % (
-                "unknown" if now_s is None else "%d %s" % (now_s, app.local_time(now_s)), source, uncertainty_ms),
+                "unknown" if now_s is None else "%d %s" % (now_s, attendant.local_time(now_s)), source, uncertainty_ms),
             "battery  %d mV" % app.board.battery_mv(),
-            "enrolled %s" % ("no" if app.template is None else sha256(app.template).digest()[:8].hex()),
-            "prompt   %s" % ("open" if app.prompts.open else "none open"),
+            "enrolled %s" % ("no" if attendant.template is None else sha256(attendant.template).digest()[:8].hex()),
+            "prompt   %s" % ("open" if attendant.prompts.open else "none open"),
             "waiting  %d segments, %d records written, %d lost" % (
-                app.segments.waiting, app.segments.written, app.lost),
+                app.segments.waiting, app.segments.written, recorder.lost),
             "heap     %d free, %d used" % (gc.mem_free(), gc.mem_alloc()),
         ]
 
     async def log(words):
-        return list(app.log_lines)
+        return list(recorder.log_lines)
 
     async def fix(words):
-        last = app.track.last
+        last = recorder.track.last
         if last is None:
             return ["no fix since boot"]
         return ["%s %s hdop %d.%d, %d s ago%s" % (
-            _degrees(last[1]), _degrees(last[2]), last[3] // 10, last[3] % 10, app.uptime_s() - last[0],
-            ", still" if app.track.still else "")]
+            _degrees(last[1]), _degrees(last[2]), last[3] // 10, last[3] % 10, recorder.uptime_s() - last[0],
+            ", still" if recorder.track.still else "")]
 
     async def prompt(words):
         if words != ["now"]:
             return ["usage: prompt now"]
-        if app.prompts.open:
+        if attendant.prompts.open:
             return ["a prompt is open"]
 
         async def drill():
-            result = await app.verify()
-            app.log("drill: outcome %d, reason %d, score %s" % (result.outcome, result.reason, result.score_e4))
-            app.show_result(result.outcome)
+            result = await attendant.verify()
+            recorder.log("drill: outcome %d, reason %d, score %s" % (result.outcome, result.reason, result.score_e4))
+            attendant.show_result(result.outcome)
 
-        app.ask_press(lambda: app.screen.prompt(1), drill)
+        attendant.ask_press(lambda: attendant.screen.prompt(1), drill)
         return ["a drill is on the screen; nothing of it is recorded"]
 
     async def enrol(words):
-        app.ask_press(app.screen.ask_enrol, app.enrol)
+        attendant.ask_press(attendant.screen.ask_enrol, attendant.enrol)
         return ["the wearer is asked; a press agrees"]
 
     async def journal(words):
@@ -61,7 +62,7 @@ def commands(app):
             len(closed), " from %d" % closed[0].number if closed else "", app.segments.free_sectors)]
 
     async def upload(words):
-        return ["sent" if await app.upload() else app.log_lines[-1]]
+        return ["sent" if await app.upload() else recorder.log_lines[-1]]
 
     async def selftest(words):
         return ["%-9s%s" % (name, "ok" if good else "FAILED") for name, good in _selftest(app)]
@@ -84,8 +85,8 @@ def _selftest(app):
     yield "crypto", p256.verify(p256.public_key(key), digest, p256.sign(key, digest))
     yield "flash", app.segments.free_sectors > 0
     yield "networks", _loads(app.networks)
-    yield "clock", app.clock.now_s() is not None
-    yield "gnss", app.track.last is not None
+    yield "clock", app.recorder.clock.now_s() is not None
+    yield "gnss", app.recorder.track.last is not None
     yield "battery", 3000 < app.board.battery_mv() < 4400
 
 
