@@ -7,7 +7,7 @@ TORCH := build/torch
 VMS := build/vm/64/micropython build/vm/32/micropython
 TYPINGS := build/typings
 
-.PHONY: help run live test check bench flash console train evaluate clean
+.PHONY: help run live scenarios test check bench flash console train evaluate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -18,6 +18,10 @@ run: $(READY) ## live through one simulated day on the real MicroPython VM; repo
 
 live: $(READY) ## the same day in the browser: its wearer is you; [SCENARIO=file] [PORT=8800]
 	$(BIN)/python -m simulator live $(SCENARIO) $(if $(PORT),--port $(PORT))
+
+scenarios: $(READY) ## live through all shipped scenarios, as many at once as there are cores; build/scenarios/junit.xml
+	$(BIN)/python -m simulator run $(basename $(notdir $(wildcard simulator/scenarios/*.yaml))) --out build/scenarios \
+		--junit build/scenarios/junit.xml --json build/scenarios/results.json
 
 test: $(READY) $(VMS) ## run the tests, firmware on the 64-bit and the 32-bit VM
 	$(BIN)/python -m pytest -n auto

@@ -29,6 +29,8 @@ def check(value: Any, schema: dict[str, Any], root: dict[str, Any], field: str =
         return
     if "anyOf" in schema and not any(_holds(value, choice, root) for choice in schema["anyOf"]):
         raise _wrong(value, schema, field)
+    if "enum" in schema and value not in schema["enum"]:
+        raise _wrong(value, schema, field)
     if "type" in schema and not _is_type(value, schema["type"]):
         raise _wrong(value, schema, field)
     if isinstance(value, dict):
@@ -74,8 +76,6 @@ def _is_type(value: Any, name: str) -> bool:
 
 
 def _is_in_limits(value: Any, schema: dict[str, Any]) -> bool:
-    if "enum" in schema and value not in schema["enum"]:
-        return False
     if isinstance(value, str):
         return (schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
                 and re.fullmatch(schema.get("pattern", r"(?s:.*)"), value) is not None)

@@ -51,7 +51,7 @@ class Summary:
                   (v["segments"] - v["verified_segments"], "segments not verified"),
                   (v["records"] - v["decrypted"], "records not decrypted"),
                   (v["frames_without_light"], "frames taken without the light"),
-                  (v["records_by_type"].get("fault", 0), "faults of the firmware")]
+                  (v["firmware_faults"], "faults of the firmware")]
         return [f"{count} {what}" for count, what in checks if count]
 
     @property
@@ -89,6 +89,7 @@ class Summary:
                        for r in self.records if r["type"] == "no fix"],
             "records": sum(received.values()), "records_by_type": dict(sorted(Counter(
                 record["type"] for record in self.records).items())),
+            "firmware_faults": sum(record.get("part") == "services" for record in self.records),
             "written": len(written), "missing": len([body for body in written if not received[body]]),
             "duplicates": sum(count - 1 for count in received.values()),
             "segments": len(segments), "bytes": sum(len(stored.message) for stored in segments),
@@ -114,13 +115,14 @@ class Summary:
 
     def _track_error(self) -> dict[str, float | None]:
         """Metres between the recorded track, straight between its fixes, and the true one, where there was a fix."""
-        if len(self.fixes) < 2:
+        points = sorted((fix["at_s"], fix["lat_e5"] / 1e5, fix["lon_e5"] / 1e5) for fix in self.fixes
+                        if fix["at_s"] is not None)
+        if len(points) < 2:
             return {"p50": None, "p95": None}
-        points = sorted((fix["at_s"], fix["lat_e5"] / 1e5, fix["lon_e5"] / 1e5) for fix in self.fixes)
         known = np.array(points)
         times = np.arange(known[0, 0], known[-1, 0], STEP_S)
         for record in self.records:
-            if record["type"] == "no fix":
+            if record["type"] == "no fix" and record["from_s"] is not None:
                 times = times[(times < record["from_s"]) | (times > record["to_s"])]
         true = np.array([self.day.gnss.true_position(float(t))[:2] for t in times])
         north = (np.interp(times, known[:, 0], known[:, 1]) - true[:, 0]) * METRES_PER_DEGREE
