@@ -44,7 +44,7 @@ def _network(watch: Watch, kind: str) -> Callable[[bool], None]:
     if kind == "hangs":
         return watch.set_hang
     if kind == "down":
-        return lambda is_on: setattr(watch.network, "up", not is_on)
+        return lambda is_on: watch.network.down() if is_on else watch.network.up()
     return lambda is_on: setattr(watch.network, kind, is_on)  # slow, lossy, captive
 
 
@@ -56,8 +56,8 @@ def _fault(watch: Watch, kind: str) -> Callable[[bool], None]:
 
 def _deed(watch: Watch, action: Action) -> Callable[[], None]:
     def cut() -> None:
-        watch.power_off()
-        watch.world.after(_us(action.for_s), watch.power_on)
+        watch.power.off()
+        watch.world.after(_us(action.for_s), watch.power.on)
 
     return {
         "enrol": lambda: watch.type(b"enrol\r"),
@@ -86,7 +86,8 @@ def _power(watch: Watch, scenario: Scenario) -> None:
     power = scenario.power
     watch.battery = Battery(power.level, power.hours, sorted((_us(p.start_s), _us(p.end_s)) for p in power.charger))
     watch.brown_out_below = power.brown_out_below
-    watch.cut_after_flash_ops = power.cut_at_flash_op
+    if power.cut_at_flash_op:
+        watch.power.cut(after_flash_ops=power.cut_at_flash_op)
     is_flat = False
 
     def look() -> None:
@@ -95,10 +96,10 @@ def _power(watch: Watch, scenario: Scenario) -> None:
         charge = watch.battery.charge(watch.world.now_us)
         if charge <= 0 and not is_flat:
             is_flat = True
-            watch.power_off()
+            watch.power.off()
         elif charge >= AWAKE and is_flat:
             is_flat = False
-            watch.power_on()
+            watch.power.on()
         watch.world.after(CELL_US, look)
 
     watch.world.after(CELL_US, look)

@@ -153,7 +153,7 @@ class Session:
             self._stop(lines[0] if len(lines) == 1 else f"the firmware ended: {lines[-1]}")
         except SceneError as error:  # in the middle of a frame: the VM waits for an answer that there is not
             self._show(commands.shown(None))
-            self._watch.power_cut()
+            self._watch.power.cut()
             self._stop(f"{error}; the watch was started again")
         self.view.look()
 
@@ -218,7 +218,7 @@ class Session:
             case commands.Show():
                 self._show(command)
             case commands.Switch("network-down", is_on):
-                watch.network.up = not is_on
+                (watch.network.down if is_on else watch.network.up)()
                 note("fault", f"Network {'down' if is_on else 'up'}")
             case commands.Switch(_, is_on):
                 watch.set_hang(is_on)
@@ -230,7 +230,7 @@ class Session:
                 self._wake(is_off=True)
                 self._problem = ""
                 note("fault", "Reset" if how == "reset" else "Power cut, and back")
-                watch.reset() if how == "reset" else watch.power_cut()
+                watch.reset() if how == "reset" else watch.power.cut()
             case commands.Forward(speed):
                 self._must_go_on(speed)
                 self._forward(speed)

@@ -76,7 +76,7 @@ class Power:
     hours: float = 40
     charger: tuple[Period, ...] = ()
     brown_out_below: float = 0
-    cut_at_flash_op: int = -1
+    cut_at_flash_op: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from simulator.devices.camera import Camera, CameraError
 from simulator.devices.crystal import Crystal
 from simulator.devices.display import Display, Screens
 from simulator.devices.network import HANDSHAKE_US, LOOKUP_US, SLOW_US, Network
+from simulator.devices.power import Power
 from simulator.modules import protocol as p
 from simulator.vm import Vm, VmStopped
 from simulator.wiring import ESP32_S3_EYE, Wiring
@@ -61,7 +62,7 @@ class Watch:
         self.sentences = sentences
         self.gnss_interval_s = 1
         self.network_used = network_used
-        self.cut_after_flash_ops = -1
+        self.power = Power(self._power_on, self._power_off, self._plan_cut)
         self.boots: list[tuple[int, int]] = []  # (time_us, reset cause)
         self.presses: list[int] = []  # times in µs
         self.camera_opened: list[tuple[int, bool]] = []  # (time_us, whether its light was on) of each frame taken
@@ -76,18 +77,17 @@ class Watch:
         self._rtc_offset_us = 0
         if sentences:
             self.world.at(NMEA_US, self._second)
-        self.power_on()
+        self.power.on()
 
     # power
 
-    def power_on(self, cause: int = PWRON_RESET) -> None:
+    def _power_on(self, cause: int = PWRON_RESET) -> None:
         """Boot; after a power cut the RTC has lost its time."""
         if cause == PWRON_RESET:
             self._rtc_offset_us = -self.crystal.chip_us(self.world.now_us)
         self.world.after(BOOT_US, lambda: self._boot(cause))
 
-    def power_off(self) -> None:
-        """Cut the power now, whatever the watch is doing."""
+    def _power_off(self) -> None:
         if self._vm:
             self._vm.kill()
         self._vm = self._waiting_us = None
@@ -96,18 +96,18 @@ class Watch:
         self._outputs.clear()
         self.network.active(False)
 
-    def power_cut(self) -> None:
-        """Cut the power now and restore it."""
-        self.power_off()
-        self.power_on()
+    def _plan_cut(self, after_flash_ops: int) -> bool:
+        """Tell the watch that runs; False where none does."""
+        self._deliver(p.FLASH_CUT, payload=b"%d" % after_flash_ops)
+        return self.is_on
 
     def reset(self) -> None:
         """Pull the reset pin."""
-        self.power_off()
-        self.power_on(HARD_RESET)
+        self._power_off()
+        self._power_on(HARD_RESET)
 
     def _boot(self, cause: int) -> None:
-        self.power_off()
+        self._power_off()
         self.boots.append((self.world.now_us, cause))
         self._vm = Vm(self.image, self.bits, self.crystal)
 
@@ -168,7 +168,7 @@ class Watch:
         self._deliver(p.STALLED, flags=int(hangs))
 
     def close(self) -> None:
-        self.power_off()
+        self._power_off()
         self.network.close()
 
     def _advance(self, target_us: int) -> None:
@@ -228,7 +228,7 @@ class Watch:
         if kind == p.ADC:
             return 0, self._voltage(unit).to_bytes(4, "little")
         if self._loads(kind, unit, flags) and self.battery.charge(self.world.now_us) < self.brown_out_below:
-            self.power_cut()
+            self.power.cut()
             return 0, b""
         if kind == p.CAMERA_INIT:
             return self._camera_init(unit, flags), b""
@@ -251,25 +251,24 @@ class Watch:
 
     def _exit(self, kind: int, unit: int, payload: bytes) -> None:
         if kind == p.EXIT and unit == p.STOPPED:
-            self.power_off()
+            self._power_off()
             text = self._last_console().strip()
             raise WatchError(f"the firmware ended: {text if 'Traceback' in text else (text.splitlines() or [''])[-1]}")
-        self.power_off()
+        self._power_off()
         if kind == p.POWER_CUT:
-            self.cut_after_flash_ops = -1
-            self.power_on()
+            self._power_on()
         elif unit == p.DEEP_SLEEP:
             if payload:
                 self.world.after(int(payload) * 1000 + BOOT_US, lambda: self._boot(DEEPSLEEP_RESET))
         else:
-            self.power_on(SOFT_RESET)
+            self._power_on(SOFT_RESET)
 
     def _greeting(self) -> bytes:
         boot_seed = hashlib.sha256(f"{self.seed}/{len(self.boots)}".encode()).hexdigest()
         return json.dumps({"seed": boot_seed, "rtc_offset_us": self._rtc_offset_us, "reset_cause": self.boots[-1][1],
                            "unique_id": hashlib.sha256(f"id/{self.seed}".encode()).hexdigest()[:12],
                            "partitions": flash.table(), "nvs": self.nvs,
-                           "cut_at": self.cut_after_flash_ops}).encode()
+                           "cut_in": self.power.take_cut()}).encode()
 
     @staticmethod
     def _loads(kind: int, unit: int, flags: int) -> bool:

@@ -17,11 +17,11 @@ HANDSHAKE_US = 900_000  # TCP and mutual TLS on the chip: five P-256 operations 
 
 
 class Network:
-    """`up` is whether the access point is there; `hangs` keeps the link but loses every packet; `captive`: a portal
+    """`is_up` is whether the access point is there; `hangs` keeps the link but loses every packet; `captive`: a portal
     answers in the server's place."""
 
     def __init__(self, server: tuple[str, int] | None, now_us: Callable[[], int]):
-        self.up = True
+        self.is_up = True
         self.hangs = False
         self.slow = self.lossy = self.captive = False
         self.cut_after: int | None = None  # bytes up of the next connection after which it drops, once
@@ -31,6 +31,14 @@ class Network:
         self._active = False
         self._joined_us: int | None = None
         self._relay = Relay(self) if server else None
+
+    def up(self) -> None:
+        """The access point is there."""
+        self.is_up = True
+
+    def down(self) -> None:
+        """The access point is gone."""
+        self.is_up = False
 
     def active(self, on: bool) -> None:
         self._active = on
@@ -47,7 +55,7 @@ class Network:
         """STAT_* of the station, as `WLAN.status()` gives it."""
         if not self._active or self._joined_us is None:
             return STAT_IDLE
-        if not self.up:
+        if not self.is_up:
             return STAT_NO_AP_FOUND
         return STAT_GOT_IP if self._now_us() >= self._joined_us else STAT_CONNECTING
 

@@ -6,11 +6,12 @@ clock, move it: a busy-wait ends, and everything else takes no time.
 
 import struct
 
-from protocol import CONSOLE_RX, FOREVER_US, HEADER, HEADER_BYTES, HELLO, PIN_EDGE, STALLED, UART_RX, WAIT
+from protocol import CONSOLE_RX, FLASH_CUT, FOREVER_US, HEADER, HEADER_BYTES, HELLO, PIN_EDGE, STALLED, UART_RX, WAIT
 
 now_us = 0
 boot_us = 0  # when this boot began
 stalled = False  # the link to the network hangs: sockets are not waited for
+cut_in = 0  # the power is cut in this operation of the flash, counted down; below 1: never
 uarts = {}  # id to emulated machine.UART
 pins = {}  # number to emulated machine.Pin with a handler
 console = None  # emulated sys.stdin
@@ -48,7 +49,7 @@ def call(kind, unit=0, flags=0, payload=b""):
 
 def wait(until_us=FOREVER_US):
     """Let the world run to `until_us` or the next event, whichever is first, and hand the events on."""
-    global now_us, stalled
+    global now_us, stalled, cut_in
     struct.pack_into(HEADER, _head, 0, WAIT, 0, 0, 0, until_us)
     _to_host.write(_head)
     edges = []
@@ -69,6 +70,8 @@ def wait(until_us=FOREVER_US):
             console.received(payload)
         elif kind == STALLED:
             stalled = bool(flags)
+        elif kind == FLASH_CUT:
+            cut_in = int(payload)
     for unit, value in edges:
         if unit in pins:
             pins[unit].edge(value)

@@ -38,7 +38,7 @@ def emulate():
     esp32._flash = open("/dev/fd/%d" % _image, "r+b")
     esp32._table = tuple(tuple(row) for row in _boot["partitions"])
     esp32._nvs.update(_boot["nvs"])
-    esp32.cut_at = _boot["cut_at"]
+    _link.cut_in = _boot["cut_in"]
     sys.modules["sys"] = _system
     builtins.print = _system.print
     _loop.install()

@@ -11,9 +11,6 @@ _flash = None  # the flash image, open for reading and writing
 _table = ()  # rows of (type, subtype, offset, size, label, encrypted)
 _nvs = {}  # namespace to {key: int, or hex text of a blob}
 
-operations = 0  # programs and erases since boot
-cut_at = -1  # the power is cut in this operation, counted from boot; below 0: never
-
 
 class Partition:
     """Erased bytes are 0xff; programming only clears bits; an operation that a power cut hits is half done."""
@@ -124,9 +121,8 @@ def mcu_temperature():
 
 
 def _cut():
-    global operations
-    operations += 1
-    return operations == cut_at
+    _link.cut_in -= 1
+    return _link.cut_in == 0
 
 
 def _put(address, data):

@@ -276,7 +276,7 @@ def test_a_prompt_that_nobody_answers_is_shown_again_each_minute_and_then_missed
 def test_without_gnss_the_network_gives_the_time_and_no_fix_has_its_reason(enrolled):
     watch = (day := enrolled()).watch
     watch.sentences = lambda unix_ms: b""
-    watch.power_cut()  # and the RTC has lost its time
+    watch.power.cut()  # and the RTC has lost its time
     watch.run(until_s=200)
     assert said(day, "status")[1].startswith("clock    unknown, source 0")
     watch.run(until_s=240)
@@ -398,18 +398,16 @@ def test_the_power_may_fail_at_every_flash_operation_of_a_check_in(enrolled):
     prompts = [due_s for n in range(3) for due_s in due(day, date(2026, 6, 10 + n))]
     answer_at_once(day)
     for cut, due_s in enumerate(prompts, start=1):
-        watch.power_off()
+        watch.power.off()
         watch.run(until_s=due_s - 130)
-        watch.cut_after_flash_ops = cut
-        watch.power_on()
+        watch.power.cut(after_flash_ops=cut)
+        watch.power.on()
         boots = len(watch.boots)
         watch.run(until_s=due_s + 150)
         if len(watch.boots) == boots + 1:
             break  # it took fewer operations
         assert len(watch.boots) == boots + 2, cut
-        assert watch.cut_after_flash_ops == -1
     assert 12 <= cut < len(prompts)
-    watch.cut_after_flash_ops = -1
     watch.reset()
     watch.run(until_s=due_s + 300)
     records = received(day, "check-in")

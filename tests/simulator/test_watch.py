@@ -158,7 +158,7 @@ print("written")
 """ + IDLE
     for cut in range(1, 100):
         watch = boot(main)
-        watch.cut_after_flash_ops = cut
+        watch.power.cut(after_flash_ops=cut)
         watch.run(until_s=2)
         lines = printed(watch)
         if len(watch.boots) == 1:
@@ -198,7 +198,7 @@ if machine.reset_cause() == machine.PWRON_RESET:
     watch.run(until_s=100)
     assert [at_us for at_us, _ in watch.boots] == [400_000, 60_800_001]
     assert printed(watch) == ["1 0", "4 834408060"]
-    watch.power_cut()
+    watch.power.cut()
     watch.run(until_s=101)
     assert printed(watch)[2] == "1 0"
 
@@ -316,9 +316,9 @@ def test_a_dropped_connection_is_an_error_and_the_next_one_works(boot, echo):
 
 def test_without_an_access_point_the_station_says_so_until_it_is_back(boot, echo):
     watch = boot(CLIENT, server=echo)
-    watch.network.up = False
+    watch.network.down()
     watch.run(until_s=3)
-    watch.network.up = True
+    watch.network.up()
     watch.run(until_s=60)
     assert printed(watch) == ["no network 0", "0 1000", "1 1000"]
 
