@@ -30,7 +30,7 @@ for model, inputs in data:
     gc.collect()
 """
 
-quick = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 seeds = st.integers(0, 1 << 32).map(np.random.default_rng)
 
 
