@@ -3,7 +3,7 @@
 import asyncio
 
 from muster import records
-from muster.clock import GNSS, RTC, Clock, ClockError
+from muster.clock import GNSS, NETWORK, RTC, Clock, ClockError
 from muster.gnss import Parser
 from muster.journal import JournalFull
 from muster.segments import RESERVE
@@ -12,6 +12,7 @@ from muster.track import Track
 _GNSS_UNCERTAINTY_MS = 200
 _GNSS_LATE_MS = 120  # from a second's begin to the end of its sentences
 _RESET_S = 600  # between two settings of the clock by GNSS
+_VOUCHED_MS = 300000  # farther from the receiver's signed time GNSS is not believed: a spoofer, or a worn-out receiver
 _TRACK_S = 900  # oldest fix that waits for company in RAM
 _LOG_LINES = 40
 
@@ -31,6 +32,8 @@ class Recorder:
         self.track = Track(self.uptime_s())
         self._fixes: "list[tuple]" = []  # kept, and not yet recorded
         self._clock_set_s = -_RESET_S  # uptime when GNSS last set the clock
+        self._vouched_ms: "int | None" = None  # unix time of the boot by the last receipt
+        self._doubted = False  # GNSS contradicts it
 
     def uptime_s(self) -> int:
         return self._uptime_ms() // 1000
@@ -58,6 +61,8 @@ class Recorder:
 
     def set_clock(self, unix_ms: int, source: int, uncertainty_ms: int):
         """Hear a source's time; a jump is a record."""
+        if source == NETWORK:
+            self._vouched_ms = unix_ms - self._uptime_ms()
         try:
             jump = self.clock.set(unix_ms, source, uncertainty_ms)
         except ClockError as error:
@@ -101,10 +106,22 @@ class Recorder:
         return [last[1], last[2], self.uptime_s() - last[0]] if last else None
 
     def _hear_time(self, unix_ms, uptime_s):
+        if self._contradicts(unix_ms):
+            return
         now_ms = self.clock.now_ms()
         if now_ms is None or uptime_s - self._clock_set_s >= _RESET_S or abs(unix_ms - now_ms) > 2000:
             self._clock_set_s = uptime_s
             self.set_clock(unix_ms, GNSS, _GNSS_UNCERTAINTY_MS)
+
+    def _contradicts(self, unix_ms):
+        """Whether this time cannot be, by what the receiver has signed; a fault is recorded when that begins."""
+        if self._vouched_ms is None:
+            return False
+        was_doubted = self._doubted
+        self._doubted = abs(unix_ms - self._uptime_ms() - self._vouched_ms) > _VOUCHED_MS
+        if self._doubted and not was_doubted:
+            self.append(records.fault("gnss", "its time contradicts the receiver's"))
+        return self._doubted
 
     def _keep(self, events):
         """Take what the track wants recorded."""
