@@ -50,11 +50,16 @@ def add(commands: Any) -> None:
     """Put `live` into the command line."""
     parser = commands.add_parser("live", help="show a day in the browser as it is lived: you are its wearer")
     parser.add_argument("scenario", nargs="?", default="day", help="a YAML file, or the name of a shipped one")
-    parser.add_argument("--port", type=int, choices=range(1 << 16), metavar="PORT", default=PORT,
-                        help=f"on loopback, {PORT} unless given; 0: any")
+    parser.add_argument("--port", type=_port, default=PORT, help=f"on loopback, {PORT} unless given; 0: any")
     parser.add_argument("--speed", choices=tuple(SPEEDS), default="1", help="to begin with")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the day")
     parser.set_defaults(act=_run)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:6]) < 1 << 16):
+        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
+    return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -74,9 +74,7 @@ class Session:
 
     def state(self, events: int, records: int, track: int, console: int) -> dict[str, Any]:
         """What the page shows, and what came after so many events, records, points and console bytes."""
-        return self.view.since(events, records, track, console) | {
-            "speed": "step" if self._stepping else self._speed, "slows": self._slows,
-            "pace": round(self._measured[2], 1), "over": self._is_over, "problem": self._problem, "shown": self._shown}
+        return self.view.since(events, records, track, console)
 
     # the thread
 
@@ -92,8 +90,9 @@ class Session:
                     self.view.close()
         except BaseException as error:
             self._failure = error
-            self._problem = f"The simulation ended: {error}"
             if self._started.is_set():
+                self._problem = f"The simulation ended: {error}"
+                self._renew()
                 raise
         finally:
             self._started.set()
@@ -106,7 +105,7 @@ class Session:
         self.setup = self.view.setup(commands.RANGES)
         self._show(commands.shown(self._scenario.wearer))
         self._run(BOOTED_S)
-        self.view.refresh()
+        self._renew()
 
     @property
     def _now_s(self) -> float:
@@ -129,7 +128,7 @@ class Session:
                 if self._now_s >= until_s or before != (self._speed, self._stepping):
                     break
             self._obey(0)
-        if self._is_over:
+        if self._is_over and (self._stepping or SPEEDS[self._speed]):
             self._forward("pause")
         if time.monotonic() - self._refreshed >= REFRESH_S:
             self._refresh()
@@ -176,7 +175,12 @@ class Session:
         real_s, virtual_s, _ = self._measured
         if now - real_s >= 1:
             self._measured = now, self._now_s, (self._now_s - virtual_s) / (now - real_s)
-        self.view.refresh()
+        self._renew()
+
+    def _renew(self) -> None:
+        self.view.refresh({
+            "speed": "step" if self._stepping else self._speed, "slows": self._slows, "over": self._is_over,
+            "pace": round(self._measured[2], 1), "problem": self._problem, "shown": self._shown})
 
     def _happened(self, kind: str) -> None:
         """An event of the day: a step ends with it, and time slows down when the watch calls."""
@@ -200,7 +204,7 @@ class Session:
                 except (CommandError, SceneError) as error:
                     future.set_exception(CommandError(str(error)))
                 else:
-                    self.view.refresh()
+                    self._renew()
                     future.set_result(None)
         except queue.Empty:
             pass
@@ -258,3 +262,4 @@ class Session:
         self._stepping = speed == "step"
         self._speed = "pause" if self._stepping else speed
         self._anchor = time.monotonic(), self._now_s
+        self._refreshed = 0.0  # the page learns of it now

@@ -18,6 +18,7 @@ from simulator.summary import CAUSES, content
 PREVIEW = 240
 ROUTE_POINTS = 720
 ROWS_AT_ONCE, CONSOLE_AT_ONCE = 1000, 1 << 16  # of what a page is given with one answer
+DARK_S = 1  # a screen that was lit a shorter time ago blinks, and its words stay
 BLINK_S = 5  # a screen that lights up again sooner only blinks
 LATE_US = 3_000_000  # from an upload's first byte to its receipt
 
@@ -38,9 +39,10 @@ class View:
         self.events: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
         self.track: list[tuple[float, float]] = []
-        self.words = ""
+        self._on_screen = ""
         self.screen = self.preview = self.frame = (0, b"")
-        self.state: dict[str, Any] = {}
+        # the state, and how many events, records, points and console bytes belong to it
+        self._moment: tuple[dict[str, Any], tuple[int, int, int, int]] = {}, (0, 0, 0, 0)
         self._panel = b""
         watch = day.watch
         watch.lit = self._read_screen
@@ -80,25 +82,28 @@ class View:
         if watch.world.now_us <= self._look_until_us:
             self._receive()
 
-    def refresh(self) -> None:
-        """Renew the pictures and the state."""
+    def refresh(self, time: dict[str, Any]) -> None:
+        """Renew the pictures and the state; `time` is how it goes on."""
         watch = self._day.watch
         panel = watch.display.memory.tobytes() if watch.display.lit and watch.display.on else b""
         if panel != self._panel or not self.screen[0]:
             self._panel = panel
-            self.words = self._words()
+            self._on_screen = self._words()
             self.screen = self.screen[0] + 1, watch.display.png()
         frames = watch.camera.frames
         if len(watch.camera_opened) != self.frame[0] and frames:
             self.frame = len(watch.camera_opened), _jpeg(frames[-1][1])
         now_s = watch.world.now_us / 1e6
-        self.state = {
-            "at_s": now_s, "lit": bool(panel), "words": self.words, "light": watch.light,
+        is_blinking = not panel and now_s < self._read[0] + DARK_S
+        state = time | {
+            "at_s": now_s, "lit": bool(panel), "words": self._read[1] if is_blinking else self._on_screen,
+            "light": watch.light,
             "screen": self.screen[0], "preview": self.preview[0], "frame": self.frame[0],
             "frame_s": frames[-1][0] / 1e6 if frames else None,
             "battery_v": round(watch.battery.microvolts(watch.world.now_us) / 1e6, 3),
             "network_down": not watch.network.is_up, "network_hangs": watch.network.hangs,
             "camera_fault": watch.camera.fault, "sent": watch.network.bytes_sent, "place": self._place(now_s)}
+        self._moment = state, (len(self.events), len(self.records), len(self.track), len(watch.console_output))
 
     def retake(self) -> None:
         """Draw what is before the lens again. Raises SceneError."""
@@ -108,14 +113,14 @@ class View:
 
     def since(self, events: int, records: int, track: int, console: int) -> dict[str, Any]:
         """The state, and what came after so many events, records, points and bytes of the console."""
-        output = self._day.watch.console_output
-        console = max(min(console, len(output)), len(output) - CONSOLE_AT_ONCE)
-        fresh = bytes(output[console:])
-        return self.state | {
-            "events": self.events[events:events + ROWS_AT_ONCE],
-            "records": self.records[records:records + ROWS_AT_ONCE],
-            "track": self.track[track:track + ROWS_AT_ONCE], "console": fresh.decode(errors="replace"),
-            "console_at": console + len(fresh)}
+        state, (has_events, has_records, has_track, has_console) = self._moment
+        console = max(min(console, has_console), has_console - CONSOLE_AT_ONCE)
+        fresh = bytes(self._day.watch.console_output[console:has_console])
+        return state | {
+            "events": self.events[events:min(has_events, events + ROWS_AT_ONCE)],
+            "records": self.records[records:min(has_records, records + ROWS_AT_ONCE)],
+            "track": self.track[track:min(has_track, track + ROWS_AT_ONCE)],
+            "console": fresh.decode(errors="replace"), "console_at": has_console}
 
     def _drawn(self) -> None:
         """A picture was drawn: it is an event when the wearer can see it, and it is another."""

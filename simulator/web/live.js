@@ -31,8 +31,11 @@ function clockOf(atS) {
 // what the visitor does
 
 let saidProblem = "";
+let commandsSent = 0, underWay = 0;
 
 async function send(command) {
+  commandsSent += 1;
+  underWay += 1;
   try {
     const answer = await fetch("command", {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(command) });
@@ -40,8 +43,9 @@ async function send(command) {
   } catch {
     saidProblem = "The simulator does not answer.";
   }
+  underWay -= 1;
   showProblem("");
-  await poll();
+  for (let n = 0; n < 2; n += 1) await poll().catch(() => {}); // one that is on its way may be too old
   return saidProblem === "";
 }
 
@@ -142,11 +146,11 @@ const project = (() => {
       const [south, north] = [Math.min(...lats), Math.max(...lats)];
       const [west, east] = [Math.min(...lons), Math.max(...lons)];
       const squeeze = Math.cos((south + north) / 2 * Math.PI / 180);
-      const degrees = Math.max((north - south) / 248, (east - west) * squeeze / 360, 2e-6); // a pixel's
+      const degrees = Math.max((north - south) / 212, (east - west) * squeeze / 360, 2e-6); // a pixel's
       place = { lat: (south + north) / 2, lon: (west + east) / 2, squeeze, degrees };
     }
     return [200 + (point[1] - place.lon) * place.squeeze / place.degrees,
-      144 - (point[0] - place.lat) / place.degrees, place.degrees * 111195];
+      125 - (point[0] - place.lat) / place.degrees, place.degrees * 111195];
   };
 })();
 
@@ -166,10 +170,10 @@ function drawMap(state) {
     shape("polyline", { points: path([...passed, state.place]), class: "true passed" }),
     shape("polyline", { points: path(seen.track), class: "kept" }), ...dots,
     shape("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 6, class: "here" }),
-    shape("line", { x1: 14, x2: 14 + bar / metres, y1: 276, y2: 276, class: "bar" }),
-    shape("text", { x: 14, y: 271 }, bar < 1000 ? `${bar} m` : `${bar / 1000} km`));
-  $("place").textContent = `Blue: the true track, now at ${state.place[0].toFixed(4)}, ${state.place[1].toFixed(4)}. ` +
-    `Red: ${seen.track.length} fixes at the receiver.`;
+    shape("line", { x1: 14, x2: 14 + bar / metres, y1: 238, y2: 238, class: "bar" }),
+    shape("text", { x: 14, y: 233 }, bar < 1000 ? `${bar} m` : `${bar / 1000} km`));
+  $("place").textContent = `Blue: the true track, at ${state.place[0].toFixed(4)}, ${state.place[1].toFixed(4)}. ` +
+    `Red: ${seen.track.length} fixes received.`;
 }
 
 // the timeline
@@ -178,14 +182,14 @@ function drawDay(state) {
   const left = 64, width = 940 - left - 18;
   const x = (atS) => left + width * Math.max(0, Math.min(1, atS / 3600 / setup.hours));
   const rows = ["check-ins", "screen", "GNSS", "network", "uploads"];
-  const parts = rows.map((name, row) => shape("text", { x: 0, y: 30 + row * 20 }, name));
+  const parts = rows.map((name, row) => shape("text", { x: 0, y: 28 + row * 17 }, name));
   for (let hour = 0; hour <= setup.hours; hour += Math.max(1, Math.round(setup.hours / 12))) {
-    parts.push(shape("line", { x1: x(hour * 3600), x2: x(hour * 3600), y1: 16, y2: 118, class: "grid" }),
+    parts.push(shape("line", { x1: x(hour * 3600), x2: x(hour * 3600), y1: 16, y2: 103, class: "grid" }),
       shape("text", { x: x(hour * 3600), y: 11, "text-anchor": "middle" }, clockOf(hour * 3600).slice(0, 5)));
   }
   const box = (row, from, to, kind, text) => parts.push(shape("rect", {
-    x: x(from), y: 20 + row * 20, width: Math.max(2, x(to) - x(from)), height: 13, rx: 2, class: kind }, text));
-  const spot = (row, atS, kind, text) => parts.push(shape("circle", { cx: x(atS), cy: 26.5 + row * 20, r: 4, class: kind }, text));
+    x: x(from), y: 18 + row * 17, width: Math.max(2, x(to) - x(from)), height: 12, rx: 2, class: kind }, text));
+  const spot = (row, atS, kind, text) => parts.push(shape("circle", { cx: x(atS), cy: 24 + row * 17, r: 4, class: kind }, text));
   for (const [from, to, kind] of setup.sky) box(2, from, to, kind === "canyon" ? "poor" : "bad", kind);
   for (const [from, to, kind] of setup.network) box(3, from, to, "bad", kind);
   for (const record of seen.records) {
@@ -198,9 +202,9 @@ function drawDay(state) {
     if (event.kind === "screen") spot(1, event.at_s, "screen", text);
     if (event.kind === "upload") spot(4, event.at_s, "mark", text);
     if (event.kind === "boot") parts.push(shape("line", {
-      x1: x(event.at_s), x2: x(event.at_s), y1: 16, y2: 118, class: "bar" }, text));
+      x1: x(event.at_s), x2: x(event.at_s), y1: 16, y2: 103, class: "bar" }, text));
   }
-  parts.push(shape("line", { x1: x(state.at_s), x2: x(state.at_s), y1: 14, y2: 120, class: "now" }, "now"));
+  parts.push(shape("line", { x1: x(state.at_s), x2: x(state.at_s), y1: 14, y2: 105, class: "now" }, "now"));
   $("line").replaceChildren(...parts);
 }
 
@@ -260,14 +264,13 @@ function show(state) {
   picture("preview", "preview.jpg", state.preview);
   picture("frame", "frame.jpg", state.frame);
   $("no-frame").hidden = state.frame > 0;
-  if (state.frame_s !== null) say("frame-at", `last frame of the watch, ${clockOf(state.frame_s)}`);
-  say("words", state.lit ? state.words || "A picture without words." : "The screen is dark.");
+  if (state.frame_s !== null) say("frame-at", `last frame taken, ${clockOf(state.frame_s)}`);
+  say("words", state.words || (state.lit ? "A picture without words." : "The screen is dark."));
   $("light").classList.toggle("on", state.light);
   say("camera", state.light ? "open, its light is on" : "closed, its light is off");
   $("battery").value = state.battery_v;
   say("volts", `${state.battery_v.toFixed(2)} V`);
-  say("network", `${state.network_down ? "down" : state.network_hangs ? "hangs" : "up"}, ` +
-    `${state.sent.toLocaleString("en")} bytes sent`);
+  say("network", `${state.network_down ? "down" : state.network_hangs ? "hangs" : "up"}, ${(state.sent / 1000).toFixed(1)} kB sent`);
   set($("network-down"), state.network_down);
   set($("network-hangs"), state.network_hangs);
   set($("fault"), state.camera_fault || "");
@@ -289,8 +292,10 @@ function poll() {
 async function ask() {
   const counts = new URLSearchParams({ events: seen.events.length, records: seen.records.length,
     track: seen.track.length, console: seen.console });
+  const before = commandsSent;
   const answer = await fetch(`state?${counts}`);
   const state = await answer.json();
+  if (underWay || before !== commandsSent) return; // it may be older than what the visitor has just done
   if (!answer.ok) throw new Error(state.error);
   if (!setup) {
     setup = await (await fetch("setup")).json();

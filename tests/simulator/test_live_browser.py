@@ -108,7 +108,10 @@ def test_a_visitor_enrols_and_answers_the_next_prompt_by_clicking(page):
     page.button("Press (boot)").click()
     page.until(lambda: "Enrolled. Thank you" in page.text("words"))
     page.fast_until(lambda: "Check-in. Press and look" in page.text("words"))
+    assert page.speed_is("1")  # time slowed down by itself
+    assert page.text("words") == "Check-in. Press and look. 15 min left"
     page.until(lambda: page.find("preview").get_property("naturalWidth") == 240)
+    page.until(lambda: page.text("clock") > "09:49:59")  # the screen has blinked
     page.picture("prompt")
     page.button("Press (boot)").click()
     page.until(lambda: "Thank you. All done" in page.text("words"))
