@@ -93,6 +93,13 @@ def run(file: str, folder: Path, options: Options, progress: Callable[[float], N
     return result
 
 
+def _hours(file: str) -> float:
+    try:
+        return scenarios.load(file).hours
+    except ScenarioError:
+        return 0
+
+
 def run_all(files: Sequence[str], folder: Path, options: Options, done: Callable[[Result], None],
             processes: int | None = None) -> list[Result]:
     """Run each scenario in a process of its own, as many at once as there are cores, each in a folder of its name.
@@ -105,8 +112,8 @@ def run_all(files: Sequence[str], folder: Path, options: Options, done: Callable
             raise ScenarioError(f"{files[n]}: another scenario of the same name is given")
     results: dict[int, Result] = {}
     with ProcessPoolExecutor(processes or os.cpu_count(), max_tasks_per_child=1) as pool:
-        waiting = {pool.submit(run, file, path, options): n
-                   for n, (file, path) in enumerate(zip(files, folders, strict=True))}
+        order = sorted(range(len(files)), key=lambda n: -_hours(files[n]))  # the longest first, so that none is alone
+        waiting = {pool.submit(run, files[n], folders[n], options): n for n in order}
         for future in as_completed(waiting):
             results[waiting[future]] = future.result()
             done(future.result())
