@@ -109,7 +109,10 @@ class View:
         """Draw what is before the lens again. Raises SceneError."""
         watch = self._day.watch
         picture = watch.camera.preview(PREVIEW, PREVIEW, watch.world.now_us)
-        self.preview = self.preview[0] + 1, _jpeg(picture)
+        version, before = self.preview
+        after = _jpeg(picture)
+        if after != before:
+            self.preview = version + 1, after
 
     def since(self, events: int, records: int, track: int, console: int) -> dict[str, Any]:
         """The state, and what came after so many events, records, points and bytes of the console."""

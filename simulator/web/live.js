@@ -28,6 +28,10 @@ function clockOf(atS) {
   return new Date((setup.start_s + setup.offset_s + atS) * 1000).toISOString().slice(11, 19);
 }
 
+function momentOf(atS) {
+  return (setup.hours > 48 ? `d${1 + Math.floor(atS / 86400)} ` : "") + clockOf(atS);
+}
+
 // what the visitor does
 
 let saidProblem = "";
@@ -181,11 +185,13 @@ function drawMap(state) {
 function drawDay(state) {
   const left = 64, width = 940 - left - 18;
   const x = (atS) => left + width * Math.max(0, Math.min(1, atS / 3600 / setup.hours));
+  const label = (hour) => setup.hours > 48 ? `day ${1 + Math.floor(hour / 24)}` : clockOf(hour * 3600).slice(0, 5);
+  const step = setup.hours > 48 ? 24 * Math.ceil(setup.hours / 24 / 12) : Math.max(1, Math.round(setup.hours / 12));
   const rows = ["check-ins", "screen", "GNSS", "network", "uploads"];
   const parts = rows.map((name, row) => shape("text", { x: 0, y: 28 + row * 17 }, name));
-  for (let hour = 0; hour <= setup.hours; hour += Math.max(1, Math.round(setup.hours / 12))) {
+  for (let hour = 0; hour <= setup.hours; hour += step) {
     parts.push(shape("line", { x1: x(hour * 3600), x2: x(hour * 3600), y1: 16, y2: 103, class: "grid" }),
-      shape("text", { x: x(hour * 3600), y: 11, "text-anchor": "middle" }, clockOf(hour * 3600).slice(0, 5)));
+      shape("text", { x: x(hour * 3600), y: 11, "text-anchor": "middle" }, label(hour)));
   }
   const box = (row, from, to, kind, text) => parts.push(shape("rect", {
     x: x(from), y: 18 + row * 17, width: Math.max(2, x(to) - x(from)), height: 12, rx: 2, class: kind }, text));
@@ -214,7 +220,7 @@ function list(id, rows) {
   const body = $(id);
   for (const [atS, text, title] of rows) {
     const line = document.createElement("tr");
-    for (const part of [atS === null ? "?" : clockOf(atS), text]) {
+    for (const part of [atS === null ? "?" : momentOf(atS), text]) {
       line.append(Object.assign(document.createElement("td"), { textContent: part }));
     }
     line.lastChild.title = title;
@@ -244,6 +250,14 @@ function picture(id, source, version) {
 
 function say(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
+}
+
+function once(name, key, draw) {
+  const text = JSON.stringify(key);
+  if (shownVersions[name] !== text) {
+    shownVersions[name] = text;
+    draw();
+  }
 }
 
 function set(control, value) {
@@ -278,8 +292,9 @@ function show(state) {
   list("events", state.events.map((event) => [event.at_s, event.text, event.kind]));
   list("records", state.records.map((record) => [record.at_s, record.outcome
     ? `check-in: ${record.outcome}${record.score === null ? "" : `, score ${record.score}`}` : `${record.type}: ${record.text}`, record.text]));
-  drawMap(state);
-  drawDay(state);
+  const counts = [seen.events.length, seen.records.length, seen.track.length];
+  once("map", [state.place, ...counts], () => drawMap(state));
+  once("day", [Math.round(state.at_s / setup.hours / 4), ...counts], () => drawDay(state));
 }
 
 let polling = null;

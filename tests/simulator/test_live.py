@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import threading
+import time
 from dataclasses import replace
 
 import cv2
@@ -21,6 +22,15 @@ from simulator.receiver.server import listen
 
 JSON = {"Content-Type": "application/json"}
 STRAIGHT = {"do": "show", "source": "person", "value": "3"} | live_commands.USUAL
+
+
+def wait(look, condition) -> dict:
+    """The first state that `look` gives and of which `condition` holds."""
+    end = time.monotonic() + 60
+    while not condition(state := look()):
+        assert time.monotonic() < end, state
+        time.sleep(0.05)
+    return state
 
 
 class Visitor:
@@ -50,12 +60,7 @@ class Visitor:
 
     def until(self, condition) -> dict:
         """The first state of which `condition` holds."""
-        for _ in range(600):
-            state = self.state()
-            if condition(state):
-                return state
-            threading.Event().wait(0.1)
-        raise AssertionError(state)
+        return wait(self.state, condition)
 
 
 @pytest.fixture(scope="module")
@@ -216,14 +221,70 @@ def test_a_day_that_is_watched_is_the_same_to_the_byte(tmp_path):
     quiet = replace(scenario.load("day"), actions=(), answers=(), hours=0.5)
     session = Session(quiet, tmp_path / "live", "max")
     session.start()
-    while not session.state(0, 0, 0, 0)["over"]:
-        threading.Event().wait(0.1)
+    wait(lambda: session.state(0, 0, 0, 0), lambda state: state["over"])
     session.close()
     with begin(quiet, tmp_path / "alone") as day:
         day.watch.lit = lambda: None
         day.watch.run(until_s=1800)
     live_image, image = (tmp_path / name / "watch" / "flash.img" for name in ("live", "alone"))
     assert live_image.read_bytes() == image.read_bytes()
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """Begins a session of a scenario."""
+    sessions = []
+
+    def start(wanted: scenario.Scenario, speed: str = "pause") -> Session:
+        sessions.append(Session(wanted, tmp_path / "live", speed))
+        sessions[-1].start()
+        return sessions[-1]
+
+    yield start
+    for session in sessions:
+        session.close()
+
+
+def refusal(session: Session, command: live_commands.Command) -> str:
+    with pytest.raises(CommandError) as caught:
+        session.do(command).result(timeout=60)
+    return str(caught.value)
+
+
+def test_a_watch_that_is_off_hears_nothing(begun):
+    session = begun(replace(scenario.load("day"), actions=(scenario.Action(0.5, "power-cut", for_s=3600),)))
+    assert refusal(session, live_commands.Press("boot")) == "the watch is off"
+    assert refusal(session, live_commands.Type("help")) == "the watch is off"
+
+
+def test_when_the_day_is_over_time_stands_still(begun):
+    session = begun(replace(scenario.load("day"), hours=0.01), "max")
+    wait(lambda: session.state(0, 0, 0, 0), lambda state: state["over"])
+    assert refusal(session, live_commands.Forward("60")) == "the day is over"
+    assert refusal(session, live_commands.Press("boot")) == "the day is over"
+    state = session.state(0, 0, 0, 0)
+    assert (state["at_s"], state["speed"]) == (36, "pause")
+
+
+def test_a_film_that_ends_in_the_middle_of_a_frame_restarts_the_watch(begun, tmp_path):
+    film = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 25, (240, 240))
+    noise = np.random.default_rng(1)
+    for _ in range(25):
+        writer.write(noise.integers(0, 255, (240, 240, 3), np.uint8))
+    writer.release()
+    film.write_bytes(film.read_bytes()[:film.stat().st_size // 12])
+    session = begun(scenario.load("day"))
+    session.do(live_commands.parse(STRAIGHT | {"source": "path", "value": str(film)}, ())).result(timeout=60)
+    session.do(live_commands.Type("enrol")).result()
+    wait(lambda: session.state(0, 0, 0, 0), lambda state: state["words"].startswith("Enrol"))
+    session.do(live_commands.Press("boot")).result()
+    state = wait(lambda: session.state(0, 0, 0, 0), lambda state: state["problem"])
+    assert state["problem"] == f"{film}: source: the picture could not be read; the watch was started again"
+    assert state["shown"]["source"] == "nobody"
+    session.do(live_commands.Forward("max")).result()
+    wait(lambda: session.state(0, 0, 0, 0),
+         lambda state: [event["kind"] for event in state["events"]].count("boot") == 2)
 
 
 def test_a_look_before_the_lens_changes_no_frame():
