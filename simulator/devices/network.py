@@ -6,11 +6,12 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
+from random import Random
 
 STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP, STAT_NO_AP_FOUND = 1000, 1001, 1010, 201
 JOIN_US = 1_500_000  # scan, join and DHCP
 SLOW_US = 12_000_000  # what a slow network adds to a look-up and the handshake after it
-LOSSY_BYTES = 4000  # that a lossy network carries up before it drops a connection
+LOSSY_BYTES = (500, 5000)  # fewest, most that a lossy network carries up before it drops a connection
 PORTAL = b"HTTP/1.1 302 Found\r\nLocation: http://login.invalid/\r\nContent-Length: 0\r\n\r\n"
 LOOKUP_US = 40_000
 HANDSHAKE_US = 900_000  # TCP and mutual TLS on the chip: five P-256 operations in mbedTLS
@@ -85,6 +86,7 @@ class Relay:
         self._listener.close()
 
     def _accept(self) -> None:
+        random = Random("lossy")  # the same in every run
         while True:
             try:
                 client, _ = self._listener.accept()
@@ -101,7 +103,7 @@ class Relay:
             except OSError:
                 client.close()
                 continue
-            left = LOSSY_BYTES if self._network.lossy else self._network.cut_after
+            left = random.randint(*LOSSY_BYTES) if self._network.lossy else self._network.cut_after
             self._network.cut_after = None
             for pair in ((client, server, True, left), (server, client, False, None)):
                 threading.Thread(target=self._pump, args=pair, daemon=True).start()
