@@ -46,7 +46,6 @@ def page(address, tmp_path_factory):
         "width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": False})
     PICTURES.mkdir(parents=True, exist_ok=True)
     yield Page(driver, address)
-    driver.save_screenshot(str(PICTURES / "end.png"))
     driver.quit()
 
 
@@ -58,7 +57,7 @@ class Page:
         driver.get(address)
         self.until(lambda: self.text("clock") != "--:--:--")
 
-    def until(self, condition, timeout_s=25):
+    def until(self, condition, timeout_s=60):
         WebDriverWait(self.driver, timeout_s, 0.1).until(lambda driver: condition())
 
     def find(self, name):
@@ -109,7 +108,7 @@ def test_a_visitor_enrols_and_answers_the_next_prompt_by_clicking(page):
     page.until(lambda: "Enrolled. Thank you" in page.text("words"))
     page.fast_until(lambda: "Check-in. Press and look" in page.text("words"))
     assert page.speed_is("1")  # time slowed down by itself
-    assert page.text("words") == "Check-in. Press and look. 15 min left"
+    assert re.fullmatch(r"Check-in\. Press and look\. 1[45] min left", page.text("words"))
     page.until(lambda: page.find("preview").get_property("naturalWidth") == 240)
     page.until(lambda: page.text("clock") > "09:49:59")  # the screen has blinked
     page.picture("prompt")
