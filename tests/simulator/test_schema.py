@@ -52,6 +52,13 @@ def test_it_is_a_schema_and_takes_every_shipped_scenario():
         assert accepts(values)
 
 
+def test_the_fields_and_the_expectations_are_all_described():
+    text = (FOLDER / "README.md").read_text()
+    expectations = set(SCHEMA["$defs"]["expectation"]["properties"])
+    assert not [name for name in {*SCHEMA["properties"], *expectations} - {"name", "board"}
+                if f"`{name}`" not in text and f"`{name}: " not in text]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_standard_validator_decides_as_the_simulator_does(seed):
     rng = random.Random(seed)
