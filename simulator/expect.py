@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ def observe(watch: Watch, scenario: Scenario, state: Path) -> Findings:
     """Plan the looks that have their time; they fill what is returned. `state` is the receiver's folder."""
     findings: Findings = {}
     for n, expectation in enumerate(scenario.expect):
-        look = _look(watch, expectation, state, lambda found, n=n: findings.__setitem__(n, found))
+        look = _look(watch, expectation, state, partial(findings.__setitem__, n))
         at_s = expectation.at_s
         if at_s is None and expectation.what in ("console", "clock_within_s"):
             at_s = scenario.hours * 3600 - AT_END_S
