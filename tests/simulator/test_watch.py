@@ -6,29 +6,15 @@ import threading
 import numpy as np
 import pytest
 
-from simulator.watch import Watch, WatchError
+from simulator.watch import WatchError
 
 START = 1_781_042_400  # 2026-06-10 00:00 in Ljubljana
 
 
 @pytest.fixture(params=[64, 32], ids=["64-bit", "32-bit"])
-def boot(request, tmp_path):
-    """Boots a main.py on the VM of either word size; ended after the test."""
-    watches = []
-
-    def start(main: str, **settings) -> Watch:
-        watch = Watch({"main.py": main.encode()}, tmp_path / f"watch{len(watches)}", start_unix_s=START,
-                      bits=request.param, **settings)
-        watches.append(watch)
-        return watch
-
-    yield start
-    for watch in watches:
-        watch.close()
-
-
-def printed(watch: Watch) -> list[str]:
-    return watch.console_output.decode().splitlines()
+def boot(request, boot_watch):
+    """Boots a main.py on the VM of either word size."""
+    return lambda main, **settings: boot_watch({"main.py": main}, bits=request.param, **settings)
 
 
 IDLE = """
@@ -44,7 +30,7 @@ def test_sleeping_takes_the_time_it_says_and_looking_at_the_clock_a_microsecond(
     watch = boot("import time\na = time.ticks_us()\ntime.sleep_ms(1500)\nb = time.ticks_us()\n"
                  "print(b - a)\nwhile time.ticks_us() < 2000000: pass\nprint('done')" + IDLE)
     watch.run(until_s=3)
-    assert printed(watch) == ["1500001", "done"]
+    assert watch.printed() == ["1500001", "done"]
 
 
 def test_a_thousand_sleepers_wake_in_order_of_time_then_of_start(boot):
@@ -60,7 +46,7 @@ async def main():
 asyncio.run(main())
 """ + IDLE)
     watch.run(until_s=3)
-    assert printed(watch) == ["True [0, 100, 200, 300, 400, 500, 600]"]
+    assert watch.printed() == ["True [0, 100, 200, 300, 400, 500, 600]"]
 
 
 def test_a_timeout_cancels_at_its_exact_time(boot):
@@ -79,7 +65,7 @@ async def main():
 asyncio.run(main())
 """ + IDLE)
     watch.run(until_s=2)
-    assert printed(watch) == ["cancelled 250", "timeout 250"]
+    assert watch.printed() == ["cancelled 250", "timeout 250"]
 
 
 def test_a_press_is_an_interrupt_at_its_time_and_a_release_is_none_for_a_falling_edge(boot):
@@ -98,7 +84,7 @@ asyncio.run(main())
     watch.run(until_s=10)
     watch.press(hold_ms=100)
     watch.run(until_s=20)
-    assert printed(watch) == ["9600 0"]  # the boot took 400 ms
+    assert watch.printed() == ["9600 0"]  # the boot took 400 ms
 
 
 def test_sentences_arrive_each_second_and_what_overflows_the_buffer_is_lost(boot):
@@ -112,7 +98,7 @@ time.sleep_ms(60000)
 print(uart.any())
 """ + IDLE, sentences=lambda unix_ms: f"${unix_ms}\r\n".encode())
     watch.run(until_s=70)
-    assert printed(watch) == [f"32 b'${(START + 1) * 1000}\\r\\n'", "256"]
+    assert watch.printed() == [f"32 b'${(START + 1) * 1000}\\r\\n'", "256"]
 
 
 def test_flash_programs_only_clear_bits_and_a_write_without_offset_erases_first(boot):
@@ -138,7 +124,7 @@ except OSError as e:
     print(e)
 """ + IDLE)
     watch.run(until_s=1)
-    assert printed(watch) == ["256 4096 journal", r"b'\xff\xff\xff\xff'", r"b'0\x0f\xaa\x00'", r"b'\x11\x11\x11\x11'",
+    assert watch.printed() == ["256 4096 journal", r"b'\xff\xff\xff\xff'", r"b'0\x0f\xaa\x00'", r"b'\x11\x11\x11\x11'",
                               r"b'\xff\xff\xff\xff'", "-260", "-261"]
 
 
@@ -160,7 +146,7 @@ print("written")
         watch = boot(main)
         watch.power.cut(after_flash_ops=cut)
         watch.run(until_s=2)
-        lines = printed(watch)
+        lines = watch.printed()
         if len(watch.boots) == 1:
             assert lines == ["read nothing", "written"]
             break
@@ -184,7 +170,7 @@ b = bytearray(4)
 print(nvs.get_blob("b", b), bytes(b), machine.reset_cause() == machine.SOFT_RESET)
 """ + IDLE)
     watch.run(until_s=3)
-    assert printed(watch) == ["-4354", "5", r"2 b'\x00\x01\x00\x00' True"]
+    assert watch.printed() == ["-4354", "5", r"2 b'\x00\x01\x00\x00' True"]
 
 
 def test_deep_sleep_ends_in_a_boot_at_its_time_and_keeps_the_clock_that_a_power_cut_loses(boot):
@@ -197,10 +183,10 @@ if machine.reset_cause() == machine.PWRON_RESET:
 """ + IDLE)
     watch.run(until_s=100)
     assert [at_us for at_us, _ in watch.boots] == [400_000, 60_800_001]
-    assert printed(watch) == ["1 0", "4 834408060"]
+    assert watch.printed() == ["1 0", "4 834408060"]
     watch.power.cut()
     watch.run(until_s=101)
-    assert printed(watch)[2] == "1 0"
+    assert watch.printed()[2] == "1 0"
 
 
 def test_random_bytes_follow_from_the_seed_and_differ_from_boot_to_boot(boot):
@@ -208,8 +194,8 @@ def test_random_bytes_follow_from_the_seed_and_differ_from_boot_to_boot(boot):
     one, two, other = boot(main, seed=1), boot(main, seed=1), boot(main, seed=2)
     for watch in (one, two, other):
         watch.run(until_s=10)
-    assert printed(one) == printed(two)
-    assert len(set(printed(one) + printed(other))) == len(printed(one)) + len(printed(other)) > 8
+    assert one.printed() == two.printed()
+    assert len(set(one.printed() + other.printed())) == len(one.printed()) + len(other.printed()) > 8
 
 
 def test_the_camera_api_and_its_awkward_behaviour(boot):
@@ -233,7 +219,7 @@ for act in (c.capture, lambda: camera.Camera(init=False, **pins).capture()):
         print(e)
 """ + IDLE)
     watch.run(until_s=5)
-    assert printed(watch) == ["38400", "read-only", "9216", "[Errno 2] ENOENT", "[Errno 2] ENOENT"]
+    assert watch.printed() == ["38400", "read-only", "9216", "[Errno 2] ENOENT", "[Errno 2] ENOENT"]
 
 
 def test_a_camera_that_is_not_there_and_one_that_gives_nothing(boot):
@@ -255,7 +241,7 @@ except OSError as e:
     watch.run(until_s=15)
     watch.camera.fault = "not-found"
     watch.run(until_s=30)
-    assert printed(watch) == ["None", "no camera"]
+    assert watch.printed() == ["None", "no camera"]
 
 
 CLIENT = """
@@ -303,15 +289,15 @@ def echo():
 def test_real_sockets_reach_the_server_through_the_emulated_network(boot, echo):
     watch = boot(CLIENT, server=echo)
     watch.run(until_s=40)
-    assert printed(watch) == ["0 1000", "1 1000"]
+    assert watch.printed() == ["0 1000", "1 1000"]
 
 
 def test_a_dropped_connection_is_an_error_and_the_next_one_works(boot, echo):
     watch = boot(CLIENT, server=echo)
     watch.network.cut_after = 700
     watch.run(until_s=40)
-    assert printed(watch) == ["0 EOFError", "1 1000"] or printed(watch)[0].startswith("0 ")
-    assert printed(watch)[1] == "1 1000"
+    assert watch.printed() == ["0 EOFError", "1 1000"] or watch.printed()[0].startswith("0 ")
+    assert watch.printed()[1] == "1 1000"
 
 
 def test_without_an_access_point_the_station_says_so_until_it_is_back(boot, echo):
@@ -320,7 +306,7 @@ def test_without_an_access_point_the_station_says_so_until_it_is_back(boot, echo
     watch.run(until_s=3)
     watch.network.up()
     watch.run(until_s=60)
-    assert printed(watch) == ["no network 0", "0 1000", "1 1000"]
+    assert watch.printed() == ["no network 0", "0 1000", "1 1000"]
 
 
 def test_a_hanging_network_makes_timeouts_fire_in_virtual_time(boot, echo):
@@ -328,7 +314,7 @@ def test_a_hanging_network_makes_timeouts_fire_in_virtual_time(boot, echo):
     watch.run(until_s=4)
     watch.set_hang(True)
     watch.run(until_s=60)
-    lines = printed(watch)
+    lines = watch.printed()
     assert lines[0].startswith("0 TimeoutError 3")
     assert lines[1].startswith("1 OSError 4")  # names cannot be looked up either
 
