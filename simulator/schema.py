@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_TYPES: dict[str, type | tuple[type, ...]] = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
 
 
 class FieldError(ValueError):
