@@ -63,7 +63,7 @@ def wait(until_us=FOREVER_US):
             break
         if kind == UART_RX:
             if unit in uarts:
-                uarts[unit].received(payload)
+                uarts[unit]._received(payload)
         elif kind == PIN_EDGE:
             edges.append((unit, flags))
         elif kind == CONSOLE_RX:
@@ -74,7 +74,7 @@ def wait(until_us=FOREVER_US):
             cut_in = int(payload)
     for unit, value in edges:
         if unit in pins:
-            pins[unit].edge(value)
+            pins[unit]._edge(value)
 
 
 def wait_until(until_us):

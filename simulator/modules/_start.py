@@ -30,9 +30,9 @@ import network  # noqa: E402, F401
 
 def emulate():
     """Set the modules up from the host's greeting."""
-    os.seed(bytes.fromhex(_boot["seed"]))
+    os._start(bytes.fromhex(_boot["seed"]))
     random.seed(int(_boot["seed"][:7], 16))
-    time.rtc_offset_us = _boot["rtc_offset_us"]
+    time._rtc_offset_us = _boot["rtc_offset_us"]
     machine._cause = _boot["reset_cause"]
     machine._unique_id = bytes.fromhex(_boot["unique_id"])
     esp32._flash = open("/dev/fd/%d" % _image, "r+b")

@@ -20,10 +20,10 @@ class GrabMode:
 
 
 class Camera:
-    def __init__(self, *, data_pins=None, pclk_pin=None, vsync_pin=None, href_pin=None, sda_pin=None, scl_pin=None,
-                 xclk_pin=None, xclk_freq=20000000, powerdown_pin=-1, reset_pin=-1, pixel_format=PixelFormat.RGB565,
+    def __init__(self, *, data_pins, pclk_pin, vsync_pin, href_pin, sda_pin, scl_pin, xclk_pin,
+                 xclk_freq=20000000, powerdown_pin=-1, reset_pin=-1, pixel_format=PixelFormat.RGB565,
                  frame_size=FrameSize.QQVGA, jpeg_quality=85, fb_count=2, grab_mode=GrabMode.WHEN_EMPTY, init=True):
-        if data_pins is None or len(data_pins) != 8:
+        if len(data_pins) != 8:
             raise ValueError("data_pins must be 8 pins")
         self._format = pixel_format
         self._size = frame_size
@@ -51,9 +51,3 @@ class Camera:
             raise OSError(_ENOENT)
         data = _link.call(CAMERA_CAPTURE)[1]
         return memoryview(data) if data else None
-
-    def get_pixel_format(self):
-        return self._format
-
-    def get_frame_size(self):
-        return self._size

@@ -18,7 +18,7 @@ class Partition:
     BOOT, RUNNING = 0, 1
     TYPE_APP, TYPE_DATA = 0, 1
 
-    def __init__(self, id, block_size=_BLOCK):
+    def __init__(self, id):
         for row in _table:
             if row[4] == id:
                 self._row = row
@@ -26,15 +26,15 @@ class Partition:
         raise OSError(-261)  # ESP_ERR_NOT_FOUND
 
     @staticmethod
-    def find(type=TYPE_APP, subtype=0xFF, label=None, block_size=_BLOCK):
+    def find(type=TYPE_APP, subtype=0xFF, label=None):
         return [Partition(row[4]) for row in _table
                 if row[0] == type and subtype in (0xFF, row[1]) and label in (None, row[4])]
 
     def info(self):
         return self._row
 
-    def readblocks(self, block, buf, offset=0):
-        _flash.seek(self._row[2] + block * _BLOCK + offset)
+    def readblocks(self, block_num, buf, offset=0):
+        _flash.seek(self._row[2] + block_num * _BLOCK + offset)
         _flash.readinto(buf)
 
     def writeblocks(self, block, buf, offset=None):
@@ -52,12 +52,12 @@ class Partition:
             _link.call(POWER_CUT)
         _put(address, new)
 
-    def ioctl(self, request, arg=0):
-        if request == 4:
+    def ioctl(self, op, arg=0):
+        if op == 4:
             return self._row[3] // _BLOCK
-        if request == 5:
+        if op == 5:
             return _BLOCK
-        if request == 6:
+        if op == 6:
             address = self._address(arg, 0, _BLOCK)
             if _cut():
                 _put(address, b"\xff" * (_BLOCK // 2))

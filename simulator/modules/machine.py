@@ -25,7 +25,7 @@ class Pin:
     def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=2, hold=False):
         if not isinstance(id, int) or not 0 <= id <= 48:
             raise ValueError("invalid pin")
-        self.id = id
+        self._id = id
         self._handler = None
         self._trigger = 0
         self.init(mode, pull, value=value)
@@ -36,8 +36,8 @@ class Pin:
 
     def value(self, x=None):
         if x is None:
-            return _link.call(PIN_GET, self.id)[0]
-        _link.post(PIN, self.id, 1 if x else 0)
+            return _link.call(PIN_GET, self._id)[0]
+        _link.post(PIN, self._id, 1 if x else 0)
         return None
 
     __call__ = value
@@ -48,20 +48,20 @@ class Pin:
     def off(self):
         self.value(0)
 
-    def irq(self, handler=None, trigger=3, wake=None, hard=False):
+    def irq(self, handler=None, trigger=3, *, wake=None, hard=False):
         self._handler = handler
         self._trigger = trigger
         if handler:
-            _link.pins[self.id] = self
+            _link.pins[self._id] = self
         else:
-            _link.pins.pop(self.id, None)
+            _link.pins.pop(self._id, None)
 
-    def edge(self, value):
+    def _edge(self, value):
         if self._trigger & (Pin.IRQ_RISING if value else Pin.IRQ_FALLING):
             self._handler(self)
 
     def __repr__(self):
-        return "Pin(%d)" % self.id
+        return "Pin(%d)" % self._id
 
 
 class Signal:
@@ -85,7 +85,7 @@ class UART(io.IOBase):
     def __init__(self, id, baudrate=115200, **settings):
         if not 0 <= id <= 2:
             raise ValueError("UART(%d) doesn't exist" % id)
-        self.id = id
+        self._id = id
         self._buffer = bytearray()
         self._size = 256
         self.init(baudrate, **settings)
@@ -98,9 +98,9 @@ class UART(io.IOBase):
         self._size = rxbuf
 
     def deinit(self):
-        _link.uarts.pop(self.id, None)
+        _link.uarts.pop(self._id, None)
 
-    def received(self, data):
+    def _received(self, data):
         """From the host; what does not fit is lost, as in the chip's ring buffer."""
         self._buffer.extend(data[:self._size - len(self._buffer)])
 
@@ -130,7 +130,7 @@ class UART(io.IOBase):
         return self.read(end + 1 if end >= 0 else -1)
 
     def write(self, buf):
-        _link.post(UART_TX, self.id, 0, buf)
+        _link.post(UART_TX, self._id, 0, buf)
         return len(buf)
 
     def ioctl(self, request, flags):
@@ -143,8 +143,8 @@ class ADC:
     ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
     _FULL_UV = (950000, 1250000, 1750000, 3100000)  # ESP32-S3 datasheet, table of ADC calibration ranges
 
-    def __init__(self, pin, atten=ATTN_0DB):
-        self._pin = pin.id if isinstance(pin, Pin) else pin
+    def __init__(self, id, *, atten=ATTN_0DB):
+        self._pin = id._id if isinstance(id, Pin) else id
         self._atten = atten
 
     def atten(self, atten):
@@ -173,7 +173,7 @@ class PWM:
         if duty is None:
             return self._duty
         self._duty = duty
-        _link.post(_PWM, self._pin.id, duty >> 8)
+        _link.post(_PWM, self._pin._id, duty >> 8)
 
     def deinit(self):
         self.duty_u16(0)
@@ -183,10 +183,10 @@ class SPI:
     def __init__(self, id, baudrate=500000, *, polarity=0, phase=0, bits=8, firstbit=0, sck=None, mosi=None, miso=None):
         if id not in (1, 2):
             raise ValueError("SPI(%d) doesn't exist" % id)
-        self.id = id
+        self._id = id
 
     def write(self, buf):
-        _link.post(_SPI, self.id, 0, buf)
+        _link.post(_SPI, self._id, 0, buf)
 
     def deinit(self):
         pass
@@ -195,13 +195,14 @@ class SPI:
 class RTC:
     """Kept through resets and deep sleep, lost with power; epoch 2000."""
 
-    def datetime(self, parts=None):
-        if parts is None:
+    def datetime(self, datetimetuple=None):
+        if datetimetuple is None:
             t = _time.gmtime()
             return t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0
-        seconds = _time.mktime((parts[0], parts[1], parts[2], parts[4], parts[5], parts[6], 0, 0))
-        _time.rtc_offset_us = seconds * 1000000 - _link.now_us
-        _link.call(RTC_SET, 0, 0, b"%d" % _time.rtc_offset_us)
+        year, month, day, _, hour, minute, second, _ = datetimetuple
+        seconds = _time.mktime((year, month, day, hour, minute, second, 0, 0))
+        _time._rtc_offset_us = seconds * 1000000 - _link.now_us
+        _link.call(RTC_SET, 0, 0, b"%d" % _time._rtc_offset_us)
 
 
 def reset_cause():
@@ -240,5 +241,5 @@ def disable_irq():
     return 0
 
 
-def enable_irq(state=0):
+def enable_irq(state):
     pass

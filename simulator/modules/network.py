@@ -41,8 +41,8 @@ class WLAN:
     def config(self, *names, **settings):
         return None
 
-    def ifconfig(self):
-        return ("192.0.2.10", "255.255.255.0", "192.0.2.1", "192.0.2.1")
+    def ifconfig(self, addresses=None):
+        return None if addresses else ("192.0.2.10", "255.255.255.0", "192.0.2.1", "192.0.2.1")
 
 
 def hostname(name=None):

@@ -8,7 +8,7 @@ _seed = b""
 _count = 0
 
 
-def seed(data):
+def _start(data):
     """Start the sequence of this boot."""
     global _seed, _count
     _seed, _count = data, 0

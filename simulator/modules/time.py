@@ -6,7 +6,7 @@ import utime as _real
 _PERIOD = 1 << 30
 _EPOCH_S = 946684800  # 2000-01-01 on the VM's 1970 epoch
 
-rtc_offset_us = 0  # what the RTC shows at virtual time 0; machine.RTC sets it
+_rtc_offset_us = 0  # what the RTC shows at virtual time 0; machine.RTC sets it
 
 
 def ticks_ms():
@@ -41,11 +41,11 @@ def sleep(s):
 
 
 def time():
-    return (_link.look_us() + _link.boot_us + rtc_offset_us) // 1000000
+    return (_link.look_us() + _link.boot_us + _rtc_offset_us) // 1000000
 
 
 def time_ns():
-    return (_link.look_us() + _link.boot_us + rtc_offset_us) * 1000
+    return (_link.look_us() + _link.boot_us + _rtc_offset_us) * 1000
 
 
 def gmtime(s=None):
