@@ -19,7 +19,7 @@ run: $(READY) ## live through one simulated day on the real MicroPython VM; repo
 live: $(READY) ## the same day in the browser: its wearer is you; [SCENARIO=file] [PORT=8800]
 	$(BIN)/python -m simulator live $(SCENARIO) $(if $(PORT),--port $(PORT))
 
-scenarios: $(READY) ## live through all shipped scenarios, as many at once as there are cores; build/scenarios/junit.xml
+scenarios: $(READY) $(VMS) ## live through all shipped scenarios, as many at once as there are cores; build/scenarios/junit.xml
 	$(BIN)/python -m simulator run $(basename $(notdir $(wildcard simulator/scenarios/*.yaml))) --out build/scenarios \
 		--junit build/scenarios/junit.xml --json build/scenarios/results.json
 

@@ -6,6 +6,7 @@ root: `python tools/vm.py [32|64]` prints the path of a VM that runs.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -41,7 +42,11 @@ def find(bits: int = 64) -> Path:
             return _checked(Path(on_path), bits, "PATH")
         except VmError as error:
             print(f"{error}; fetching one", file=sys.stderr)
-    _fetch(bits, fetched)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / f"{bits}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several simulated days may start at once on a fresh machine
+        if not fetched.exists():
+            _fetch(bits, fetched)
     return _checked(fetched, bits, "build/vm")
 
 
