@@ -1,7 +1,6 @@
-"""Reads the face files of ../shared/data; every array of pictures is RGB uint8, NHWC."""
+"""Reads the face files of the data folder (--data, else ../shared/data); every array of pictures is RGB uint8, NHWC."""
 
 import io
-import os
 import sys
 import tarfile
 from pathlib import Path
@@ -24,11 +23,21 @@ class DataError(Exception):
     """A file of the data set is absent or not what it should be; the message says which and why."""
 
 
+folder = REPOSITORY.parent / "shared" / "data"
+
+
+def read_options(parser):
+    """The command line's options; sets the data folder to --data."""
+    global folder
+    parser.add_argument("--data", type=Path, default=folder, help="folder of faces/ and models/ (%(default)s)")
+    options = parser.parse_args()
+    folder = options.data
+    return options
+
+
 def data_dir():
-    """The data folder: $DATA, or shared/data beside the repository."""
-    folder = Path(os.environ.get("DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; set DATA to the folder that holds faces/ and models/")
+        raise DataError(f"{folder}: no such folder; --data names the one that holds faces/ and models/")
     return folder
 
 

@@ -8,6 +8,7 @@ from augment import fit_similarity
 from data import CACHE, REPOSITORY, TEMPLATE112
 
 FIRST_SEED = 1_000_000
+PEOPLE = 700
 VIEWS = 6
 PICTURE = 168  # side of the drawn picture; the finder's bank keeps two thirds of it
 
@@ -39,14 +40,14 @@ def align112(picture, landmarks):
     return cv2.warpAffine(picture, matrix, (112, 112), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def bank(count):
-    """Aligned RGB [count, views, 112, 112, 3]; grey [count * views, 112, 112] and the landmarks in it [..., 5, 2]."""
-    cached = CACHE / f"drawn{count}.npz"
+def bank():
+    """Aligned RGB [PEOPLE, VIEWS, 112, 112, 3]; grey [PEOPLE * VIEWS, 112, 112], the landmarks in it [..., 5, 2]."""
+    cached = CACHE / f"drawn{PEOPLE}.npz"
     if not cached.is_file():
         people = drawing()
-        aligned = np.empty((count, VIEWS, 112, 112, 3), np.uint8)
-        grey, landmarks = np.empty((count, VIEWS, 112, 112), np.uint8), np.empty((count, VIEWS, 5, 2), np.float32)
-        for index in range(count):
+        aligned = np.empty((PEOPLE, VIEWS, 112, 112, 3), np.uint8)
+        grey, landmarks = np.empty((PEOPLE, VIEWS, 112, 112), np.uint8), np.empty((PEOPLE, VIEWS, 5, 2), np.float32)
+        for index in range(PEOPLE):
             person = people.Person(FIRST_SEED + index)
             rng = np.random.default_rng(FIRST_SEED + index)
             for view in range(VIEWS):
@@ -59,7 +60,7 @@ def bank(count):
                 grey[index, view] = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
                 landmarks[index, view] = (points + 0.5) * (112 / PICTURE) - 0.5
             if index % 50 == 0:
-                print(f"drawn people: {index} of {count}", flush=True)
+                print(f"drawn people: {index} of {PEOPLE}", flush=True)
         cached.parent.mkdir(parents=True, exist_ok=True)
         np.savez(cached, aligned=aligned, grey=grey.reshape(-1, 112, 112), landmarks=landmarks.reshape(-1, 5, 2))
     with np.load(cached) as found:

@@ -13,7 +13,7 @@ import train_finder
 from augment import plain_view
 from card import write_tables
 from contents import Contents
-from data import CACHE, REPOSITORY, ROOT, DataError, run
+from data import CACHE, REPOSITORY, ROOT, read_options, run
 from locate import Finder
 from nets import EMBEDDER, FINDER, Net
 from oracle import Oracle
@@ -22,8 +22,6 @@ from oracle import Oracle
 def float_faces():
     """The face figures of the network before quantisation, from build/train; measured once for each checkpoint."""
     path = CACHE / "embedder.people.pt"
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; train_embedder.py makes it, or leave out --float")
     kept = CACHE / f"float-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.json"
     if not kept.is_file():
         net = Net(EMBEDDER)
@@ -50,15 +48,13 @@ def describe(spec, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fast", action="store_true", help="optimised kernels for the LFW and FairFace tables")
-    parser.add_argument("--float", action="store_true", help="also the network before quantisation")
-    options = parser.parse_args()
+    read_options(parser)
     torch.set_num_threads(1)
     embedder_file, finder_file = ROOT / "embedder.tflite", ROOT / "finder.tflite"
-    embedder, finder = Oracle(embedder_file, options.fast), Finder(Oracle(finder_file, options.fast))
+    embedder, finder = Oracle(embedder_file, fast=True), Finder(Oracle(finder_file, fast=True))
 
     faces = {"int8": evaluate_faces.evaluate(evaluate_faces.through(embedder))}
-    if options.float:
+    if (CACHE / "embedder.people.pt").is_file():
         faces["float"] = float_faces()
     threshold_milli = round(1000 * faces["int8"]["threshold"] + 0.5)
     match = threshold_milli / 1000

@@ -1,6 +1,6 @@
 """Trains the embedder: distils the teacher on FairFace, separates drawn people; then quantisation-aware tuning.
 
-Resumes from build/train/embedder.pt. Only FairFace pictures, drawn people and the teacher shape the weights.
+Each stage resumes from its checkpoint in build/train. Only FairFace, drawn people and the teacher shape the weights.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from augment import embedder_view, plain_view
 from checkpoint import load, save
-from data import HELD_OUT, ROOT, read_faces, run
+from data import HELD_OUT, ROOT, read_faces, read_options, run
 from drawn import bank
 from metrics import unit
 from nets import EMBEDDER, Net, widened
@@ -161,9 +161,8 @@ def main():
     parser.add_argument("--faces", type=int, default=2500, help="batches of real faces alone (default %(default)s)")
     parser.add_argument("--people", type=int, default=1000, help="batches with drawn people among them")
     parser.add_argument("--tune", type=int, default=250, help="batches of quantisation-aware tuning")
-    parser.add_argument("--drawn", type=int, default=700, help="drawn people")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
+    parser.add_argument("--threads", type=int, default=1, help="of the network; one more makes the batches")
+    options = read_options(parser)
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
     faces, _ = read_faces("fairface_train112")
@@ -174,7 +173,7 @@ def main():
     train(wide, "faces", options.faces, 4e-3, real, None, None, check, cycle=5000)
     net, directions = narrow(wide, faces[:-HELD_OUT])
 
-    drawn, _, _ = bank(options.drawn)
+    drawn, _, _ = bank()
     train(net, "people", options.people, 3e-3, real, drawn, directions, check, cycle=1600)
 
     net.fold()

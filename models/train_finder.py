@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import torch
 from checkpoint import load, save
-from data import HELD_OUT, ROOT, read_rooms, run
+from data import HELD_OUT, ROOT, read_options, read_rooms, run
 from drawn import bank
 from nets import FINDER, Net
 from quantise import calibrate, to_tflite
@@ -100,10 +100,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=5000, help="batches of float training (default %(default)s)")
     parser.add_argument("--people", type=int, default=1600, help="batches with drawn people among the faces")
-    parser.add_argument("--drawn", type=int, default=700, help="drawn people")
     parser.add_argument("--tune", type=int, default=200, help="batches of quantisation-aware tuning")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
+    parser.add_argument("--threads", type=int, default=1, help="of the network; one more makes the batches")
+    options = read_options(parser)
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
     pictures, landmarks = read_rooms()
@@ -111,7 +110,7 @@ def main():
     net = Net(FINDER).to(memory_format=torch.channels_last)
     train(net, "float", options.steps, 4e-3, rooms, rooms)
 
-    _, grey, points = bank(options.drawn)
+    _, grey, points = bank()
     faces = np.concatenate([rooms[0], grey]), np.concatenate([rooms[1], points])
     net.nodes[-1].fold()  # most cells answer nothing that is asked of them: the scale must not hang on the batch
     train(net, "people", options.people, 3e-3, rooms, faces)

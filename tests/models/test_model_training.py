@@ -14,14 +14,13 @@ def test_absent_data_is_one_line(script, tmp_path):
     pytest.importorskip("onnxruntime")
     absent = tmp_path / "nowhere"
     done = subprocess.run(
-        [sys.executable, ROOT / script],
-        env={"DATA": str(absent), "PATH": ""},
+        [sys.executable, ROOT / script, "--data", absent],
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert done.returncode == 1
-    assert done.stderr == f"{script}: {absent}: no such folder; set DATA to the folder that holds faces/ and models/\n"
+    assert done.stderr == f"{script}: {absent}: no such folder; --data names the one that holds faces/ and models/\n"
 
 
 def test_file_answers_as_the_simulation(tmp_path):
