@@ -9,6 +9,7 @@ import tls
 _JOIN_MS = 15000
 _POLL_MS = 250
 _CONNECT_MS = 20000
+_AHEAD = 512
 
 
 def uplink(settings, client_key: bytes):
@@ -49,6 +50,24 @@ class Wifi:
         raise OSError("no known Wi-Fi network answers")
 
 
+class _Reader:
+    """Reads ahead: asyncio's stream looks at the socket at each call, which takes a millisecond a byte."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._ahead = b""
+
+    async def readexactly(self, n: int) -> bytes:
+        """Raises EOFError, OSError."""
+        while len(self._ahead) < n:
+            more = await self._stream.read(_AHEAD)
+            if not more:
+                raise EOFError
+            self._ahead += more
+        data, self._ahead = self._ahead[:n], self._ahead[n:]
+        return data
+
+
 class _Connection:
     def __init__(self, wifi):
         self._wifi = wifi
@@ -61,7 +80,7 @@ class _Connection:
             gc.collect()  # TLS takes some 20 KB of the heap beside Python's
             opening = asyncio.open_connection(wifi._host, wifi._port, ssl=wifi._context, server_hostname=wifi._host)
             reader, self._writer = await asyncio.wait_for_ms(opening, _CONNECT_MS)
-            return reader, self._writer
+            return _Reader(reader), self._writer
         except BaseException:
             wifi._station.active(False)
             raise
