@@ -150,10 +150,6 @@ class Net(nn.Module):
     def macs(self):
         return sum(node.macs for node in self.nodes)
 
-    @property
-    def parameters_count(self):
-        return sum(p.numel() for p in self.parameters())
-
     def fold(self):
         for node in self.nodes:
             if isinstance(node, Layer):

@@ -12,14 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from simulator.devices.gnss import KINDS
 from simulator.lined_yaml import Lines, YamlError, read
 from simulator.schema import FieldError, check
 
 LIMIT_BYTES = 256 * 1024
 FOLDER = Path(__file__).resolve().parent / "scenarios"
 SCHEMA = json.loads((FOLDER / "schema.json").read_text())
-SKIES = KINDS
 
 
 class ScenarioError(ValueError):

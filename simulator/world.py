@@ -37,7 +37,3 @@ class World:
     @property
     def unix_ms(self) -> int:
         return self.start_unix_s * 1000 + self.now_us // 1000
-
-    def to_us(self, unix_s: float) -> int:
-        """Virtual time of a true UTC second."""
-        return round((unix_s - self.start_unix_s) * 1_000_000)

@@ -15,7 +15,6 @@ from boards.parts.lens import Lens
 from boards.parts.st7789 import St7789
 from boards.parts.wifi import uplink
 
-NAME = "esp32_s3_eye"
 _GNSS_BAUD = 9600
 _BATTERY_DIVIDER = 2
 _BLINK_MS = 80

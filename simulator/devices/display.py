@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 CASET, RASET, RAMWR = 0x2A, 0x2B, 0x2C
-SLPIN, SLPOUT, DISPOFF, DISPON, SWRESET = 0x10, 0x11, 0x28, 0x29, 0x01
+SLPIN, DISPOFF, DISPON, SWRESET = 0x10, 0x28, 0x29, 0x01
 
 
 class Display:
