@@ -20,6 +20,7 @@ from simulator.route import Route, from_gpx
 from simulator.scenario import Scenario
 from simulator.watch import Watch
 from simulator.wearer import Wearer
+from simulator.wiring import BOARDS
 
 ROOT = Path(__file__).resolve().parent.parent
 STEP_S = 900  # virtual time between two lines of progress
@@ -86,7 +87,7 @@ def begin(scenario: Scenario, folder: Path, bits: int = 64) -> Iterator[Day]:
     try:
         watch = Watch(firmware_files() | made.bundle.files, folder / "watch", start_unix_s=scenario.start_unix_s,
                       seed=scenario.seed, bits=bits, sentences=_spoofer(gnss, route, scenario).sentences,
-                      server=receiver.address,
+                      server=receiver.address, wiring=BOARDS[scenario.board],
                       nvs={"muster": {name: data.hex() for name, data in made.bundle.nvs.items()}})
         try:
             watch.network_used = lambda: receiver.clock.set(watch.world.unix_ms)

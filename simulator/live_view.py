@@ -62,7 +62,7 @@ class View:
                 "offset_s": scenario.utc_offset_s, "route": [self._place(float(at_s)) for at_s in times],
                 "sky": [[p.start_s, p.end_s, p.kind] for p in scenario.sky],
                 "network": [[p.start_s, p.end_s, p.kind] for p in scenario.network],
-                "buttons": [*wiring.buttons, *wiring.ladder_uv], "ranges": ranges}
+                "buttons": wiring.button_names, "ranges": ranges}
 
     def note(self, kind: str, text: str, at_s: float | None = None) -> None:
         """Something happened, now or at `at_s`."""

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+from simulator.board import Board
 from simulator.devices import flash
 from simulator.devices.battery import Battery
 from simulator.devices.camera import Camera, CameraError
@@ -20,7 +22,7 @@ from simulator.devices.network import HANDSHAKE_US, LOOKUP_US, SLOW_US, Network
 from simulator.devices.power import Power
 from simulator.modules import protocol as p
 from simulator.vm import Vm, VmStopped
-from simulator.wiring import ESP32_S3_EYE, Wiring
+from simulator.wiring import BOARDS, Wiring
 from simulator.world import World
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
@@ -44,7 +46,7 @@ class Watch:
     def __init__(self, files: dict[str, bytes], folder: Path, *, start_unix_s: int, seed: int = 1, bits: int = 64,
                  nvs: dict | None = None, sentences: Callable[[int], bytes] | None = None,
                  server: tuple[str, int] | None = None, network_used: Callable[[], None] = lambda: None,
-                 wiring: Wiring = ESP32_S3_EYE):
+                 wiring: Wiring = BOARDS["esp32_s3_eye"]):
         self.world = World(start_unix_s)
         self.seed, self.bits, self.wiring = seed, bits, wiring
         self.image = folder / "flash.img"
@@ -55,6 +57,7 @@ class Watch:
         self.screens = Screens(self.display, folder / "screens", lambda: self.world.now_us)
         self.display.finished = self.screens.keep
         self.lit: Callable[[], None] = lambda: None  # called when the screen lights up
+        self.shown_us: list[tuple[int, bool]] = []  # when what the wearer sees lit up (True) or went dark
         self.battery = Battery()
         self.brown_out_below = 0.0  # charge of the battery under which camera or radio reset the chip
         self.crystal = Crystal()
@@ -71,9 +74,8 @@ class Watch:
         self._waiting_us: int | None = None
         self._events: list[tuple[int, int, int, int, bytes]] = []
         self._stuck: set[int] = set()  # pins whose button is
-        self._inputs = dict.fromkeys(wiring.buttons.values(), 1)
-        self._ladder_uv = wiring.ladder_idle_uv
-        self._outputs: dict[int, int] = {}
+        self.board = Board(wiring, self.display, lambda: self.battery.microvolts(self.world.now_us),
+                           lambda: self.lit(), self._changed)
         self._rtc_offset_us = 0
         if sentences:
             self.world.at(NMEA_US, self._second)
@@ -92,8 +94,7 @@ class Watch:
             self._vm.kill()
         self._vm = self._waiting_us = None
         self._events.clear()
-        self.display.on = self.display.lit = False
-        self._outputs.clear()
+        self.board.reset()
         self.network.active(False)
 
     def _plan_cut(self, after_flash_ops: int) -> bool:
@@ -122,20 +123,21 @@ class Watch:
         except VmStopped as error:
             raise WatchError(f"{error}\n{self._last_console()}") from None
 
-    def press(self, button: str = "boot", hold_ms: int = 150) -> None:
-        """Press a button now and let it go after `hold_ms`."""
+    def press(self, button: str = "", hold_ms: int = 150) -> None:
+        """Press a button, the wearer's unless another is named, and let it go after `hold_ms`."""
         self.presses.append(self.world.now_us)
-        if button in self.wiring.ladder_uv:
-            self._ladder_uv = self.wiring.ladder_uv[button]
-            self.world.after(hold_ms * 1000, lambda: setattr(self, "_ladder_uv", self.wiring.ladder_idle_uv))
+        ladder = self.wiring.ladder
+        if ladder and button in ladder.pressed_uv:
+            self.board.ladder_uv = ladder.pressed_uv[button]
+            self.world.after(hold_ms * 1000, lambda: setattr(self.board, "ladder_uv", ladder.idle_uv))
             return
-        pin = self.wiring.buttons[button]
+        pin = self._button(button)
         self._input(pin, 0)
         self.world.after(hold_ms * 1000, lambda: self._input(pin, 1))
 
-    def stick(self, is_stuck: bool, button: str = "boot") -> None:
+    def stick(self, is_stuck: bool, button: str = "") -> None:
         """A button stays down whatever the hand does, or comes free."""
-        pin = self.wiring.buttons[button]
+        pin = self._button(button)
         self._stuck.discard(pin)
         self._input(pin, 0 if is_stuck else 1)
         if is_stuck:
@@ -160,7 +162,7 @@ class Watch:
     @property
     def light(self) -> bool:
         """Whether the camera's light is on."""
-        return bool(self._outputs.get(self.wiring.led))
+        return self.board.light
 
     def set_hang(self, hangs: bool) -> None:
         """The network keeps its link and loses every packet, or recovers."""
@@ -207,31 +209,30 @@ class Watch:
                 vm.send([(kind, unit, answer[0], self.world.now_us, answer[1])])
 
     def _posted(self, kind: int, unit: int, flags: int, payload: bytes) -> None:
-        if kind == p.SPI and unit == self.wiring.display_bus:
-            self.display.write(payload, bool(self._outputs.get(self.wiring.display_dc)))
-        elif kind in (p.PIN, p.PWM):
-            self._outputs[unit] = flags
-            if unit == self.wiring.display_backlight:
-                was_lit, self.display.lit = self.display.lit, flags == self.wiring.backlight_on
-                self.screens.keep()
-                if self.display.lit and not was_lit:
-                    self.lit()
-        elif kind == p.CONSOLE_TX:
+        if kind == p.CONSOLE_TX:
             self.console_output += payload
+        else:
+            self.board.posted(kind, unit, flags, payload)
+
+    def _changed(self) -> None:
+        self.shown_us.append((self.world.now_us, self.display.lit))
+        self.screens.keep()
 
     def _called(self, kind: int, unit: int, flags: int, payload: bytes) -> tuple[int, bytes]:
         """Answer a call: (flags, payload)."""
         if kind == p.HELLO:
             return 0, self._greeting()
         if kind == p.PIN_GET:
-            return self._inputs.get(unit, self._outputs.get(unit, 1)), b""
+            return self.board.read_pin(unit), b""
         if kind == p.ADC:
-            return 0, self._voltage(unit).to_bytes(4, "little")
+            return 0, self.board.read_adc(unit).to_bytes(4, "little")
+        if kind == p.I2C:
+            return self.board.i2c(unit, flags, payload)
         if self._loads(kind, unit, flags) and self.battery.charge(self.world.now_us) < self.brown_out_below:
             self.power.cut()
             return 0, b""
         if kind == p.CAMERA_INIT:
-            return self._camera_init(unit, flags), b""
+            return self._camera_init(unit, flags, payload), b""
         if kind == p.CAMERA_CAPTURE:
             self.world.now_us += FRAME_US
             self.camera_opened.append((self.world.now_us, self.light))
@@ -275,8 +276,10 @@ class Watch:
         """Whether a call switches on what draws a lot: the camera or the radio."""
         return kind == p.CAMERA_INIT or (kind == p.WIFI and unit == p.WIFI_ACTIVE and bool(flags))
 
-    def _camera_init(self, pixel_format: int, frame_size: int) -> int:
+    def _camera_init(self, pixel_format: int, frame_size: int, pins: bytes) -> int:
         self.world.now_us += SETTLE_US
+        if not self.board.has_camera(pins):
+            return errno.ENODEV
         try:
             self.camera.init(pixel_format, frame_size)
         except CameraError as error:
@@ -301,23 +304,20 @@ class Watch:
         self.network_used()
         return 0, f"{address[0]} {address[1]}".encode()
 
-    def _voltage(self, pin: int) -> int:
-        if pin == self.wiring.ladder_pin:
-            return self._ladder_uv
-        if pin == self.wiring.battery_pin:
-            return self.battery.microvolts(self.world.now_us) // self.wiring.battery_divider
-        return 0
+    def _button(self, name: str) -> int:
+        """Its pin."""
+        return self.wiring.buttons[name or next(iter(self.wiring.buttons))]
 
     def _input(self, pin: int, level: int) -> None:
-        if self._inputs[pin] != level and pin not in self._stuck:
-            self._inputs[pin] = level
+        if self.board.inputs[pin] != level and pin not in self._stuck:
+            self.board.inputs[pin] = level
             self._deliver(p.PIN_EDGE, pin, level)
 
     def _second(self) -> None:
         assert self.sentences
         unix_ms = self.world.unix_ms - NMEA_US // 1000
         self.world.after(self.gnss_interval_s * 1_000_000, self._second)
-        if self._vm:
+        if self._vm and self.board.hears_gnss:
             data = self.sentences(unix_ms)
             if data:
                 self._deliver(p.UART_RX, self.wiring.gnss_uart, payload=data)

@@ -10,9 +10,11 @@ from simulator.scenario import Answer, Scenario
 from simulator.watch import Watch
 
 LOOK_US = 400_000  # from the light to having read the screen
+FLASHES_US = 2_000_000  # to tell one rhythm of a lamp from another
 SHOWN_US = 25_000_000  # how long the face stays in front of the lens
 ENROL = Answer("wearer", after_s=4)
 _PROMPT, _ENROL = (64, 150, 255), (255, 176, 32)  # the ring's colour on the screen
+_FLASH_MS = {(150, 150): _PROMPT, (600, 600): _ENROL}  # of a lamp: lit, dark
 
 
 class Wearer:
@@ -30,16 +32,24 @@ class Wearer:
 
     def _lit(self) -> None:
         if self._watch.world.now_us >= self._busy_until_us:
-            self._busy_until_us = self._watch.world.now_us + LOOK_US
-            self._watch.world.after(LOOK_US, self._look)
+            look_us = LOOK_US if self._watch.wiring.panel else FLASHES_US
+            self._busy_until_us = self._watch.world.now_us + look_us
+            self._watch.world.after(look_us, self._look)
 
     def _look(self) -> None:
-        """Read the screen: its ring says what it asks."""
-        ring = self._watch.display.rgb()[4, 120].astype(int)
+        """Read the screen, whose ring says what it asks, or the lamp's rhythm."""
+        has_panel = self._watch.wiring.panel is not None
+        ring = self._watch.display.rgb()[4, 120].astype(int) if has_panel else np.array(self._rhythm())
         if abs(ring - _ENROL).sum() < 40:
             self._answer(ENROL)
         elif abs(ring - _PROMPT).sum() < 40:
             self._answer(self._answers.pop(0) if self._answers else self._scenario.otherwise)
+
+    def _rhythm(self) -> tuple[int, int, int]:
+        """What the lamp's last flashes ask, as the ring's colour."""
+        since_us = self._watch.world.now_us - FLASHES_US
+        edges_us = [us for us, _ in self._watch.shown_us if us >= since_us][:3]
+        return _FLASH_MS.get(tuple(round(us / 1000) for us in np.diff(edges_us)), (0, 0, 0))
 
     def _answer(self, answer: Answer) -> None:
         world = self._watch.world
@@ -60,7 +70,8 @@ class Wearer:
         self._watch.camera.show(None if face is None else Scene(
             face, pose=Pose(answer.yaw, answer.pitch, answer.roll), light=Light(level=answer.light * self._daylight()),
             distance=answer.distance, expression=Expression(smile=answer.smile)))
-        is_dark = not self._watch.display.lit
+        seen_us = self._watch.shown_us[-1][0] if self._watch.shown_us else 0
+        is_dark = not self._watch.display.lit and self._watch.world.now_us - seen_us >= FLASHES_US
         self._watch.press()
         if is_dark:  # that press only showed the prompt again
             self._watch.world.after(LOOK_US, self._watch.press)

@@ -59,6 +59,8 @@ class App:
         if rtc_ms is not None:
             self.recorder.set_clock(rtc_ms, RTC, _RTC_UNCERTAINTY_MS)
         self.recorder.append(records.boot(self.board.reset_cause(), self.networks.model_hash))
+        if self.attendant.unfit:
+            self.recorder.append(records.fault("board", "no check-ins: " + self.attendant.unfit))
         console = Console(self.board.stdin, self.board.stdout, commands(self))
         attendant = self.attendant
         try:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from muster import checkin, prompts, records
 from muster.power import percent
 from muster.screen import Screen
+from muster.signs import Signs
 from muster.timezone import iso_date
 
 _LIT_MS, _PROMPT_LIT_MS = 6000, 30000
@@ -24,7 +25,8 @@ class Attendant:
         self._networks = networks
         self._recorder = recorder
         self._status = status
-        self.screen = Screen(board.display)
+        self.unfit = board.unfit()  # why it can do no check-in, or ""
+        self.screen = Screen(board.display) if board.display else Signs(board.lamp)
         self._checkin = checkin.Checkin(board.lens, networks.load, self.screen.capture)
         kept = board.blob("template")  # after the hash of the model that made it: another's says nothing
         self.template = kept[8:] if kept and kept[:8] == networks.model_hash else None
@@ -51,8 +53,8 @@ class Attendant:
 
     async def serve_presses(self):
         """A press does what the picture asks for; on a dark screen it first shows what there is to answer."""
-        while True:
-            await self._board.press()
+        while self._board.button:
+            await self._board.button.press()
             act, self._on_press = self._on_press, None
             if act:
                 await act()
@@ -131,10 +133,14 @@ class Attendant:
             self._recorder.keep_mark(event.mark)
         if event.mark:
             self.prompts.apply(event.mark)
-        if kind in (prompts.ASK, prompts.REMIND):
-            self._recorder.log("prompt %d" % (event.k + 1))
-            self._show_prompt()
-            await self._board.buzz(3)
+        if kind not in (prompts.ASK, prompts.REMIND):
+            return
+        if self.unfit:
+            self._conclude(event.day, event.k, event.due_s, 0, checkin.Result(checkin.UNABLE, checkin.UNFIT))
+            return
+        self._recorder.log("prompt %d" % (event.k + 1))
+        self._show_prompt()
+        await self.screen.attract()
 
     async def _answer(self):
         """The wearer answers the open prompt: tries until a match, or until there are none left."""
@@ -158,13 +164,16 @@ class Attendant:
                 await asyncio.sleep_ms(_AGAIN_MS)
         result.tries = self._settings.tries - self.prompts.tries_left
         if self.prompts.open and self.prompts.open[:2] == (day, k):
-            mark = self.prompts.conclude(day, k)
-            self._record(day, k, due_s, answered_s, result, mark)
-            self.prompts.apply(mark)
+            self._conclude(day, k, due_s, answered_s, result)
         self.show_result(result.outcome)
 
     def _asks(self, day, k) -> bool:
         return self.prompts.tries_left > 0 and self.prompts.open[:2] == (day, k)
+
+    def _conclude(self, day, k, due_s, answered_s, result):
+        mark = self.prompts.conclude(day, k)
+        self._record(day, k, due_s, answered_s, result, mark)
+        self.prompts.apply(mark)
 
     def _record(self, day, k, due_s, answered_s, result, mark):
         networks = self._networks

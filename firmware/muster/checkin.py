@@ -9,6 +9,7 @@ from muster.vision.tflite import ModelError
 
 MATCHED, NOT_MATCHED, MISSED, UNABLE = 0, 1, 2, 3  # outcomes, docs/SPEC.md
 NO_REASON, BELOW_THRESHOLD, NO_ANSWER, NO_FACE, TOO_DARK, CAMERA_FAULT, NOT_ENROLLED, MODEL_FAULT = range(8)
+UNFIT = 12  # the board cannot ask or light; 8 to 11 are prompts.py's
 
 _FRAMES_A_TRY = 5
 _FRAME_PAUSE_MS = 400  # time for the wearer to follow the hint

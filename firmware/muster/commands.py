@@ -41,8 +41,8 @@ def commands(app):
     async def prompt(words):
         if words != ["now"]:
             return ["usage: prompt now"]
-        if attendant.prompts.open:
-            return ["a prompt is open"]
+        if attendant.unfit or attendant.prompts.open:
+            return [attendant.unfit or "a prompt is open"]
 
         async def drill():
             result = await attendant.verify()
@@ -53,6 +53,8 @@ def commands(app):
         return ["a drill is on the screen; nothing of it is recorded"]
 
     async def enrol(words):
+        if attendant.unfit:
+            return [attendant.unfit]
         attendant.ask_press(attendant.screen.ask_enrol, attendant.enrol)
         return ["the wearer is asked; a press agrees"]
 
@@ -86,7 +88,8 @@ def _selftest(app):
     yield "flash", app.segments.free_sectors > 0
     yield "networks", _loads(app.networks)
     yield "clock", app.recorder.clock.now_s() is not None
-    yield "gnss", app.recorder.track.last is not None
+    yield "gnss", app.board.gnss is None or app.recorder.track.last is not None
+    yield "board", not app.attendant.unfit
     yield "battery", 3000 < app.board.battery_mv() < 4400
 
 

@@ -76,7 +76,9 @@ class Recorder:
             self.clock_changed.set()
 
     async def listen(self, gnss):
-        """What the GNSS receiver on the stream `gnss` says, each second."""
+        """What the GNSS receiver on the stream `gnss` says, each second; None: the board has no receiver."""
+        if gnss is None:
+            return
         reader = asyncio.StreamReader(gnss)
         while True:
             data = await reader.read(1024)

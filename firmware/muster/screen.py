@@ -26,7 +26,7 @@ _RESULTS = (
 
 
 class Screen:
-    """Draws on `display` (show(pixels), off()); holds one picture of 115,200 bytes while it is lit."""
+    """Draws on `display` (show(pixels), blink(times), off()); holds one picture of 115,200 bytes while it is lit."""
 
     def __init__(self, display):
         self._display = display
@@ -93,6 +93,10 @@ class Screen:
         self._text("Please charge", 160, 2, _WHITE)
         self._text("%d %%" % percent, 190, 2, _GREY)
         self._show()
+
+    async def attract(self):
+        """Draw the wearer's attention to the picture."""
+        await self._display.blink(3)
 
     def off(self):
         self.lit = False

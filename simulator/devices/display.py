@@ -45,6 +45,12 @@ class Display:
                 self._window[first] = int.from_bytes(self._arguments[:2], "big")
                 self._window[first + 1] = int.from_bytes(self._arguments[2:], "big")
 
+    def fill(self, rgb: tuple[int, int, int]) -> None:
+        """Show one colour, the brightest that it can be."""
+        red, green, blue = (channel * 255 // max(rgb) for channel in rgb)
+        self.memory[:] = (red >> 3) << 11 | (green >> 2) << 5 | blue >> 3
+        self.on = True
+
     def rgb(self) -> np.ndarray:
         """What the wearer sees: uint8 (height, width, 3); black when the panel or its light is off."""
         if not (self.lit and self.on):

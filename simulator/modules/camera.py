@@ -1,5 +1,7 @@
 """`camera` with the API of micropython-camera-API, awkward behaviour included; the picture comes from the host."""
 
+import json
+
 import _link
 from protocol import CAMERA_CAPTURE, CAMERA_DEINIT, CAMERA_INIT
 
@@ -27,6 +29,10 @@ class Camera:
             raise ValueError("data_pins must be 8 pins")
         self._format = pixel_format
         self._size = frame_size
+        self._pins = json.dumps({
+            "data_pins": data_pins, "pclk_pin": pclk_pin, "vsync_pin": vsync_pin, "href_pin": href_pin,
+            "sda_pin": sda_pin, "scl_pin": scl_pin, "xclk_pin": xclk_pin, "powerdown_pin": powerdown_pin,
+            "reset_pin": reset_pin}).encode()
         if init:
             self.init()
 
@@ -34,7 +40,7 @@ class Camera:
         """A new camera takes the driver from the one before it."""
         global _active
         _active = None
-        error = _link.call(CAMERA_INIT, self._format, self._size)[0]
+        error = _link.call(CAMERA_INIT, self._format, self._size, self._pins)[0]
         if error:
             raise OSError(error)
         _active = self

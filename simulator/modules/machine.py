@@ -5,13 +5,16 @@ import time as _time
 
 import _link
 from protocol import ADC as _ADC
-from protocol import DEEP_SLEEP, EXIT, FOREVER_US, PIN, PIN_GET, RESET, RTC_SET, UART_TX
+from protocol import BITSTREAM, DEEP_SLEEP, EXIT, FOREVER_US, PIN, PIN_GET, RESET, RTC_SET, SPI_PINS, UART_PINS, UART_TX
+from protocol import I2C as _I2C
 from protocol import PWM as _PWM
 from protocol import SOFT_RESET as _SOFT_RESET
 from protocol import SPI as _SPI
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 _POLL, _READ, _WRITE = 3, 1, 4
+
+_ENODEV = 19
 
 _cause = PWRON_RESET
 _unique_id = b"\x00" * 6
@@ -96,6 +99,7 @@ class UART(io.IOBase):
         if rxbuf < 129:
             raise ValueError("rxbuf too small")
         self._size = rxbuf
+        _link.post(UART_PINS, self._id, 0, _numbers(tx, rx))
 
     def deinit(self):
         _link.uarts.pop(self._id, None)
@@ -184,12 +188,45 @@ class SPI:
         if id not in (1, 2):
             raise ValueError("SPI(%d) doesn't exist" % id)
         self._id = id
+        _link.post(SPI_PINS, id, 0, _numbers(sck, mosi))
 
     def write(self, buf):
         _link.post(_SPI, self._id, 0, buf)
 
     def deinit(self):
         pass
+
+
+class I2C:
+    """Registers of one byte each, of the devices that the host has on these pins."""
+
+    def __init__(self, id=-1, *, scl=None, sda=None, freq=400000, timeout=50000):
+        if id not in (0, 1):
+            raise ValueError("I2C(%d) doesn't exist" % id)
+        self._pins = _numbers(sda, scl)
+
+    def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
+        return bytes([self._register(addr, memaddr + n) for n in range(nbytes)])
+
+    def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
+        for n, value in enumerate(buf):
+            self._register(addr, memaddr + n, value)
+
+    def _register(self, address, register, value=None):
+        write = b"" if value is None else bytes((value,))
+        missing, data = _link.call(_I2C, address, register, self._pins + write)
+        if missing:
+            raise OSError(_ENODEV)
+        return data[0]
+
+
+def bitstream(pin, encoding, timing, data):
+    _link.post(BITSTREAM, pin._id, 0, bytes(data))
+
+
+def _numbers(*pins):
+    """A byte a pin, 255 for none."""
+    return bytes([255 if pin is None else (pin._id if isinstance(pin, Pin) else pin) & 255 for pin in pins])
 
 
 class RTC:

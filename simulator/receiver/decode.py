@@ -16,8 +16,8 @@ SOURCES = ("none", "rtc", "network", "gnss")
 OUTCOMES = ("matched", "not matched", "missed", "unable")
 REASONS = ("none", "below the threshold", "not answered", "no face found", "too dark", "camera", "not enrolled",
            "networks", "the watch was off", "its clock was unknown or wrong", "it was busy",
-           "pressed, and no outcome came")
-DEVICE_FAULTS = (5, 7, 8, 9, 10)
+           "pressed, and no outcome came", "the board cannot ask")
+DEVICE_FAULTS = (5, 7, 8, 9, 10, 12)
 NO_FIX_REASONS = (None, "the receiver is silent", "it hears no satellite", "it hears some and finds no position",
                   "poor geometry", "switched off")
 _LAST_S = 253_402_300_799  # the end of the year 9999

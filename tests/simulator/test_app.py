@@ -145,7 +145,7 @@ def test_fix_gives_the_position_south_and_east(quiet):
 
 
 def test_selftest_finds_nothing_wrong(quiet):
-    parts = ("crypto", "flash", "networks", "clock", "gnss", "battery")
+    parts = ("crypto", "flash", "networks", "clock", "gnss", "board", "battery")
     assert said(quiet, "selftest") == [f"{part:9}ok" for part in parts]
 
 

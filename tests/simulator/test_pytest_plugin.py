@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from simulator.bench import BenchError
+from simulator.wiring import BOARDS
 
 pytest_plugins = ["pytester"]
 
@@ -48,7 +49,7 @@ def test_firmware_is_a_folder_a_file_or_a_mapping(boot_watch, tmp_path):
 @pytest.mark.parametrize(("firmware", "settings", "reason"), [
     ("nowhere", {}, "firmware: nowhere: no such folder or file"),
     ({"boot.py": ""}, {}, "firmware: it has no main.py"),
-    ({"main.py": ""}, {"board": "toaster"}, "board: 'toaster' is none of esp32_s3_eye"),
+    ({"main.py": ""}, {"board": "toaster"}, f"board: 'toaster' is none of {', '.join(BOARDS)}"),
     ({"main.py": ""}, {"start": "noon"}, "start: 'noon' is no ISO 8601 time"),
     ({"main.py": ""}, {"start": "2026-06-10T00:00:00"}, "start: 2026-06-10T00:00:00 has no offset from UTC"),
 ])

@@ -238,7 +238,7 @@ except OSError as e:
 def test_what_is_sent_to_the_panel_is_what_the_wearer_sees(boot):
     watch = boot("""
 from machine import Pin, SPI
-dc, light = Pin(43, Pin.OUT), Pin(48, Pin.OUT)
+dc, cs, light = Pin(43, Pin.OUT), Pin(44, Pin.OUT, value=0), Pin(48, Pin.OUT)
 spi = SPI(2, 40000000, sck=Pin(21), mosi=Pin(47))
 def send(command, data=b""):
     dc.off(); spi.write(bytes((command,))); dc.on()

@@ -26,6 +26,7 @@ class Lens:
 
     def __init__(self, light, **pins):
         self._light = light
+        light.off()
         self._pins = pins
         self._camera = None
 

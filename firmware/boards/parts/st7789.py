@@ -1,9 +1,11 @@
 """ST7789 display on SPI. Source: Sitronix ST7789V datasheet, sections 8.4 (4-line serial) and 9.1 (commands)."""
 
+import asyncio
 import time
 
 _SWRESET, _SLPIN, _SLPOUT, _INVON, _DISPOFF, _DISPON = 0x01, 0x10, 0x11, 0x21, 0x28, 0x29
 _CASET, _RASET, _RAMWR, _COLMOD, _MADCTL = 0x2A, 0x2B, 0x2C, 0x3A, 0x36
+_BLINK_MS = 80
 
 
 class St7789:
@@ -27,6 +29,13 @@ class St7789:
         self._command(_RASET, bytes((0, 0, (self.height - 1) >> 8, (self.height - 1) & 255)))
         self._command(_RAMWR, pixels)
         self._backlight.on()
+
+    async def blink(self, times: int):
+        for _ in range(times):
+            self._backlight.off()
+            await asyncio.sleep_ms(_BLINK_MS)
+            self._backlight.on()
+            await asyncio.sleep_ms(_BLINK_MS)
 
     def off(self):
         """Dark, and the controller asleep: under 10 uA."""

@@ -1,0 +1,19 @@
+"""SY6970 charger on I2C: the cell's voltage.
+
+Source: Silergy SY6970 datasheet, registers 02h (CONV_START, CONV_RATE: a conversion each second) and 0Eh (BATV).
+"""
+
+_ADDRESS = 0x6A
+_CONVERSION, _BATV = 0x02, 0x0E
+_START_EACH_SECOND = 0xC0
+_BASE_MV, _STEP_MV = 2304, 20
+
+
+class Sy6970:
+    def __init__(self, i2c):
+        self._i2c = i2c
+        kept = i2c.readfrom_mem(_ADDRESS, _CONVERSION, 1)[0]
+        i2c.writeto_mem(_ADDRESS, _CONVERSION, bytes((kept | _START_EACH_SECOND,)))
+
+    def millivolts(self) -> int:
+        return _BASE_MV + _STEP_MV * (self._i2c.readfrom_mem(_ADDRESS, _BATV, 1)[0] & 0x7F)
