@@ -3,8 +3,8 @@
 Source: Seeed Studio Wiki, "Getting Started with Seeed Studio XIAO ESP32S3 (Sense)" (pins D0 to D10, user LED, BOOT
 button) and "Camera Usage in Seeed Studio XIAO ESP32S3 Sense" (camera slot). Fitted by us: a GNSS module on D6 (43, to
 its RX) and D7 (44, to its TX), an LED with its resistor from D1 (2) to ground that asks in place of a screen, and the
-battery through two equal resistors on D0 (1). Octal PSRAM. It lacks a screen and a vibration motor. The user LED (21) is
-the camera's light and is lit by a low level; it is also the card slot's select line, so the slot stays empty.
+battery through two equal resistors on D0 (1). Octal PSRAM. It lacks a screen and a vibration motor. The user LED (21)
+is the camera's light and is lit by a low level; it is also the card slot's select line, so the slot stays empty.
 """
 
 from machine import UART, Pin, Signal

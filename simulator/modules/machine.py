@@ -200,7 +200,7 @@ class SPI:
 class I2C:
     """Registers of one byte each, of the devices that the host has on these pins."""
 
-    def __init__(self, id=-1, *, scl=None, sda=None, freq=400000, timeout=50000):
+    def __init__(self, id, *, scl, sda, freq=400000):
         if id not in (0, 1):
             raise ValueError("I2C(%d) doesn't exist" % id)
         self._pins = _numbers(sda, scl)

@@ -36,7 +36,9 @@ class Camera:
 GAPS = {
     "machine": {"Pin.__init__": ["parameter hold"], "Pin.init": ["parameter hold"],  # the ESP32 port's own
                 "UART.ioctl": ["is not there"],  # streams in Python are polled by it, those in C by a table of theirs
-                "UART.__init__": ["refuses a call with 0 arguments"]},  # the port asks for an id
+                "UART.__init__": ["refuses a call with 0 arguments"],  # the port asks for an id
+                # without pins it has those of another board
+                "I2C.__init__": ["refuses a call with 1 arguments", "refuses a call with 0 arguments"]},
     "esp32": {"mcu_temperature": ["is not there"]},  # an ESP32-S3 has it in the place of raw_temperature
 }
 

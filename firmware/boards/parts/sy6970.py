@@ -12,8 +12,15 @@ _BASE_MV, _STEP_MV = 2304, 20
 class Sy6970:
     def __init__(self, i2c):
         self._i2c = i2c
-        kept = i2c.readfrom_mem(_ADDRESS, _CONVERSION, 1)[0]
-        i2c.writeto_mem(_ADDRESS, _CONVERSION, bytes((kept | _START_EACH_SECOND,)))
+        self._converts = False
 
     def millivolts(self) -> int:
-        return _BASE_MV + _STEP_MV * (self._i2c.readfrom_mem(_ADDRESS, _BATV, 1)[0] & 0x7F)
+        """0: the charger does not answer."""
+        try:
+            if not self._converts:
+                kept = self._i2c.readfrom_mem(_ADDRESS, _CONVERSION, 1)[0]
+                self._i2c.writeto_mem(_ADDRESS, _CONVERSION, bytes((kept | _START_EACH_SECOND,)))
+                self._converts = True
+            return _BASE_MV + _STEP_MV * (self._i2c.readfrom_mem(_ADDRESS, _BATV, 1)[0] & 0x7F)
+        except OSError:
+            return 0
