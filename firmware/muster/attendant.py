@@ -150,11 +150,13 @@ class Attendant:
         day, k, due_s, _ = self.prompts.open
         answered_s = self._recorder.clock.now_s() or 0
         result = None
+        flaws = []
         while self._asks(day, k):
             mark = self.prompts.press(self._recorder.clock.now_s())
             self._recorder.keep_mark(mark)
             self.prompts.apply(mark)
             attempt = await self.verify()
+            flaws += attempt.flaws
             if result is None or _score(attempt) >= _score(result):
                 result = attempt
             if result.outcome == checkin.MATCHED or result.reason == checkin.NOT_ENROLLED:
@@ -162,7 +164,7 @@ class Attendant:
             if self._asks(day, k):
                 self.screen.capture("Look again")
                 await asyncio.sleep_ms(_AGAIN_MS)
-        result.tries = self._settings.tries - self.prompts.tries_left
+        result.tries, result.flaws = self._settings.tries - self.prompts.tries_left, flaws
         if self.prompts.open and self.prompts.open[:2] == (day, k):
             self._conclude(day, k, due_s, answered_s, result)
         self.show_result(result.outcome)

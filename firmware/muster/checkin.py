@@ -3,24 +3,35 @@
 import asyncio
 import gc
 
+from muster.vision import quality
 from muster.vision.face import EmbeddingError
 from muster.vision.image import FrameError
 from muster.vision.tflite import ModelError
 
 MATCHED, NOT_MATCHED, MISSED, UNABLE = 0, 1, 2, 3  # outcomes, docs/SPEC.md
-NO_REASON, BELOW_THRESHOLD, NO_ANSWER, NO_FACE, TOO_DARK, CAMERA_FAULT, NOT_ENROLLED, MODEL_FAULT = range(8)
+NO_REASON, BELOW_THRESHOLD, NO_ANSWER, CAMERA_FAULT, NOT_ENROLLED, MODEL_FAULT = 0, 1, 2, 5, 6, 7  # and quality's
 UNFIT = 12  # the board cannot ask or light; 8 to 11 are prompts.py's
 
 _FRAMES_A_TRY = 5
 _FRAME_PAUSE_MS = 400  # time for the wearer to follow the hint
-_DARK = 24  # mean grey, 0..255, below which the finder's recall falls
 _ENROL_FRAMES = 3
-_NEAR_PX, _FAR_PX = 110, 24  # eye distance in pixels outside which the wearer is asked to move
 _NETWORKS_FAIL = (ModelError, EmbeddingError, MemoryError, OSError)
+
+# What is wrong with a frame: what the wearer is to do, and what it is called when no frame was better.
+_ADVICE = {
+    quality.NO_FACE: ("Face the watch", "no face found"),
+    quality.TOO_DARK: ("More light", "too dark"),
+    quality.TOO_BRIGHT: ("Less light", "too bright"),
+    quality.BLURRED: ("Hold still", "blurred"),
+    quality.TOO_FAR: ("Closer", "too far"),
+    quality.TOO_NEAR: ("Further away", "too near"),
+    quality.TURNED_AWAY: ("Face the watch", "turned away"),
+    quality.SEVERAL_FACES: ("One person only", "several faces"),
+}
 
 
 class CheckinError(Exception):
-    """The device cannot do it: `reason` is one of the constants above."""
+    """It cannot be done: `reason` is one of the constants above, or the flaw of the last frame."""
 
     def __init__(self, reason, text):
         super().__init__(text)
@@ -28,13 +39,18 @@ class CheckinError(Exception):
 
 
 class Result:
-    """outcome, reason, score (cosine * 10,000, or None without one), tries (set by who counts them)."""
+    """outcome, reason, score (cosine * 10,000, or None without one), tries (set by who counts them).
 
-    def __init__(self, outcome: int, reason: int, score_e4: "int | None" = None):
+    `flaws`: of each frame that was not good enough, what was wrong with it; `quality`: of the frame that was compared.
+    """
+
+    def __init__(self, outcome: int, reason: int, score_e4: "int | None" = None, quality=None):
         self.outcome = outcome
         self.reason = reason
         self.score_e4 = score_e4
+        self.quality = quality
         self.tries = 0
+        self.flaws: "list[int]" = []
 
     @property
     def needs_person(self) -> bool:
@@ -51,12 +67,19 @@ class Checkin:
         self._hint = hint
 
     async def verify(self, template, threshold_e4: int) -> Result:
-        """One try: compare the first good face before the lens with `template`."""
+        """One try: compare the first good face before the lens with `template`; a poor frame is never compared."""
+        flaws: "list[int]" = []
+        result = await self._verify(template, threshold_e4, flaws)
+        result.flaws = flaws
+        return result
+
+    async def _verify(self, template, threshold_e4: int, flaws: "list[int]") -> Result:
         if template is None:
             return Result(UNABLE, NOT_ENROLLED)
         try:
             recogniser = self._open()
-            score_e4 = recogniser.match(await self._embedding(recogniser), template)
+            embedding, seen = await self._embedding(recogniser, flaws)
+            score_e4 = recogniser.match(embedding, template)
         except CheckinError as error:
             return Result(UNABLE, error.reason)
         except _NETWORKS_FAIL:
@@ -64,8 +87,8 @@ class Checkin:
         finally:
             self._close()
         if score_e4 >= threshold_e4:
-            return Result(MATCHED, NO_REASON, score_e4)
-        return Result(NOT_MATCHED, BELOW_THRESHOLD, score_e4)
+            return Result(MATCHED, NO_REASON, score_e4, seen)
+        return Result(NOT_MATCHED, BELOW_THRESHOLD, score_e4, seen)
 
     async def enrol(self) -> bytes:
         """A template from several frames. Raises CheckinError."""
@@ -74,7 +97,7 @@ class Checkin:
             embeddings = []
             for n in range(_ENROL_FRAMES):
                 self._hint("Enrolling %d/%d" % (n + 1, _ENROL_FRAMES))
-                embeddings.append(await self._embedding(recogniser))
+                embeddings.append((await self._embedding(recogniser, []))[0])
             return recogniser.template(embeddings)
         except _NETWORKS_FAIL as error:
             raise CheckinError(MODEL_FAULT, str(error))
@@ -94,28 +117,25 @@ class Checkin:
         self._lens.close()
         gc.collect()  # the networks and their arena go now, not in the middle of something
 
-    async def _embedding(self, recogniser):
-        """The embedding of the first good frame. Raises CheckinError with why none was good."""
-        reason, text = NO_FACE, "no face found"
+    async def _embedding(self, recogniser, flaws: "list[int]"):
+        """(embedding, quality) of the first good frame; adds the flaws of those before it.
+
+        Raises CheckinError with the last frame's flaw where none was good.
+        """
         for _ in range(_FRAMES_A_TRY):
             await asyncio.sleep_ms(_FRAME_PAUSE_MS)
             try:
                 frame = self._lens.frame()
             except self._lens.Fault as error:
                 raise CheckinError(CAMERA_FAULT, str(error))
-            face = recogniser.find(frame, self._lens.width, self._lens.height)
-            if face is None:
-                reason, text = NO_FACE, "no face found"
-                if recogniser.brightness < _DARK:
-                    reason, text = TOO_DARK, "too dark"
-                self._hint("More light" if reason == TOO_DARK else "Face the camera")
-            elif face.eye_distance_px < _FAR_PX:
-                self._hint("Closer")
-            elif face.eye_distance_px > _NEAR_PX:
-                self._hint("Further away")
-            else:
-                try:
-                    return recogniser.embed(frame, self._lens.width, self._lens.height, face)
-                except FrameError:
-                    self._hint("Face the camera")  # no face has landmarks like these
-        raise CheckinError(reason, text)
+            width, height = self._lens.width, self._lens.height
+            try:
+                face, seen = recogniser.look(frame, width, height)
+                flaw = seen.flaw
+                if not flaw:
+                    return recogniser.embed(frame, width, height, face), seen
+            except FrameError:  # no face has landmarks like these
+                flaw = quality.NO_FACE
+            flaws.append(flaw)
+            self._hint(_ADVICE[flaw][0])
+        raise CheckinError(flaws[-1], _ADVICE[flaws[-1]][1])

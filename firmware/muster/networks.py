@@ -2,7 +2,7 @@
 
 import json
 
-from muster.vision import face, tflite
+from muster.vision import face, quality, tflite
 
 _FOLDER = "models/"
 
@@ -44,10 +44,11 @@ class Recogniser:
 
     def __init__(self, finder, embedder):
         self._finder = finder
-        self.find = finder.find
         self.embed = embedder.embed
 
-    @property
-    def brightness(self):
-        """Mean grey of the last frame, 0..255."""
-        return self._finder.brightness
+    def look(self, frame, width: int, height: int):
+        """(the face that a frame shows best or None, the frame's quality). Raises FrameError."""
+        face = self._finder.find(frame, width, height)
+        if face is None:
+            return None, quality.Quality(self._finder.brightness)
+        return face, quality.measure(frame, width, height, face, self._finder.faces)

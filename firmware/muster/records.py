@@ -21,8 +21,11 @@ def clock(source: int, new_ms: int, old_ms):
 
 def checkin(day: int, k: int, due_s: int, answered_s: int, result, threshold_e4: int, model_hash: bytes, last_fix):
     """`result` is checkin.Result; `answered_s` 0: no press; `last_fix` [lat_e6, lon_e6, age_s] or None."""
+    seen = result.quality
+    measured = seen and [seen.brightness, seen.contrast, seen.glare_pm, seen.sharpness_pm, seen.eyes_px, seen.yaw,
+                         seen.pitch]
     return (CHECKIN, day, k, due_s, answered_s, result.outcome, result.reason, result.tries, result.score_e4,
-            threshold_e4, model_hash, result.needs_person, last_fix)
+            threshold_e4, model_hash, result.needs_person, last_fix, result.flaws, measured)
 
 
 def track(fixes, now_s: int):

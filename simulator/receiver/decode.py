@@ -16,8 +16,11 @@ SOURCES = ("none", "rtc", "network", "gnss")
 OUTCOMES = ("matched", "not matched", "missed", "unable")
 REASONS = ("none", "below the threshold", "not answered", "no face found", "too dark", "camera", "not enrolled",
            "networks", "the watch was off", "its clock was unknown or wrong", "it was busy",
-           "pressed, and no outcome came", "the board cannot ask")
+           "pressed, and no outcome came", "the board cannot ask", "too bright", "blurred", "too far", "too near",
+           "turned away", "several faces")
 DEVICE_FAULTS = (5, 7, 8, 9, 10, 12)
+FLAWS = (3, 4, 13, 14, 15, 16, 17, 18)  # reasons that are a frame's
+QUALITY = ("brightness", "contrast", "glare_pm", "sharpness_pm", "eyes_px", "yaw", "pitch")
 NO_FIX_REASONS = (None, "the receiver is silent", "it hears no satellite", "it hears some and finds no position",
                   "poor geometry", "switched off")
 _LAST_S = 253_402_300_799  # the end of the year 9999
@@ -151,6 +154,14 @@ def _is_position(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 3 and all(map(_is_int, value)) and value[2] >= 0
 
 
+def _are_flaws(value: Any) -> bool:
+    return isinstance(value, list) and all(type(flaw) is int and flaw in FLAWS for flaw in value)
+
+
+def _is_quality(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == len(QUALITY) and all(map(_is_int, value))
+
+
 def _fields(kind: str, *names: tuple[str, Check]) -> Callable[[list[Any]], dict[str, Any]]:
     """A decoder of a body of exactly the fields `names`; byte strings become hex."""
     def decode(body: list[Any]) -> dict[str, Any]:
@@ -170,7 +181,9 @@ def _checkin(body: list[Any]) -> dict[str, Any]:
     return fields | {
         "outcome": OUTCOMES[fields["outcome"]], "reason": REASONS[fields["reason"]],
         "is_device_fault": fields["reason"] in DEVICE_FAULTS, "answered_s": fields["answered_s"] or None,
-        "last_fix": position and dict(zip(("lat_e6", "lon_e6", "age_s"), position, strict=True))}
+        "last_fix": position and dict(zip(("lat_e6", "lon_e6", "age_s"), position, strict=True)),
+        "flaws": [REASONS[flaw] for flaw in fields["flaws"]],
+        "quality": fields["quality"] and dict(zip(QUALITY, fields["quality"], strict=True))}
 
 
 def _track(body: list[Any]) -> dict[str, Any]:
@@ -209,9 +222,10 @@ _CLOCK = _fields("clock", ("source", _below(len(SOURCES))), ("new_ms", _is_ms), 
 _CHECKIN = _fields(
     "check-in", *_PROMPT, ("due_s", _is_uint), ("answered_s", _is_uint), ("outcome", _below(len(OUTCOMES))),
     ("reason", _below(len(REASONS))), ("tries", _is_uint), ("score_e4", _or_null(_is_int)), ("threshold_e4", _is_int),
-    ("model_hash", _is_hash), ("manual_check", _is_bool), ("last_fix", _or_null(_is_position)))
+    ("model_hash", _is_hash), ("manual_check", _is_bool), ("last_fix", _or_null(_is_position)), ("flaws", _are_flaws),
+    ("quality", _or_null(_is_quality)))
 _NO_FIX = _fields("no fix", ("from_age_s", _is_uint), ("to_age_s", _is_uint), ("reason", _below(len(NO_FIX_REASONS))))
-_GAP = _fields("gap", *_PROMPT, ("first_due_s", _is_uint), ("last_due_s", _is_uint), ("reason", _below(len(REASONS))))
+_GAP = _fields("gap", *_PROMPT, ("first_due_s", _is_uint), ("last_due_s", _is_uint), ("reason", _below(FLAWS[2])))
 _TYPES: dict[int, tuple[str, Callable[[list[Any]], dict[str, Any]]]] = {
     BOOT: ("boot", _fields("boot", ("reset_cause", _is_text), ("model_hash", _is_hash))),
     CLOCK: ("clock", _clock),

@@ -2,14 +2,16 @@
 
 import pytest
 
-NAMES = ("MATCHED", "NOT_MATCHED", "UNABLE", "NO_REASON", "BELOW_THRESHOLD", "NO_FACE", "TOO_DARK", "CAMERA_FAULT",
-         "NOT_ENROLLED", "MODEL_FAULT")
+NAMES = ("MATCHED", "NOT_MATCHED", "UNABLE", "NO_REASON", "BELOW_THRESHOLD", "CAMERA_FAULT", "NOT_ENROLLED",
+         "MODEL_FAULT")
+FLAWS = ("NO_FACE", "TOO_DARK", "TOO_BRIGHT", "BLURRED", "TOO_FAR", "TOO_NEAR", "TURNED_AWAY", "SEVERAL_FACES")
 
-# A frame is a row [kind, score]: kind "face", "far", "near", "none", "dark", "odd" (landmarks that no face has),
-# "fault" (the lens fails). The lens gives them in order, and the last one for ever.
+# A frame is a row [kind, score]: kind "face", the name of a flaw, "odd" (landmarks that no face has), "fault" (the lens
+# fails). The lens gives them in order, and the last one for ever.
 SCRIPT = """
 import asyncio
 from muster import checkin
+from muster.vision import quality
 from muster.vision.face import EmbeddingError
 from muster.vision.image import FrameError
 from muster.vision.tflite import ModelError
@@ -51,16 +53,13 @@ class Lens:
         self.light = False
         self.log.append("close")
 
-class Face:
-    def __init__(self, eye_distance_px):
-        self.eye_distance_px = eye_distance_px
+class Seen:
+    def __init__(self, flaw):
+        self.flaw = flaw
 
 class Recogniser:
-    brightness = 100
-
-    def find(self, frame, width, height):
-        self.brightness = 10 if frame[0] == "dark" else 100
-        return None if frame[0] in ("none", "dark") else Face({"far": 23, "near": 111}.get(frame[0], 60))
+    def look(self, frame, width, height):
+        return "face", Seen(getattr(quality, frame[0]) if frame[0].isupper() else 0)
 
     def embed(self, frame, width, height, face):
         if frame[0] == "odd":
@@ -80,7 +79,7 @@ class Recogniser:
 def case(frames, opens=True, networks="good", template="own", do="verify"):
     global clock_ms
     clock_ms = 0
-    hints = []
+    hints, flaws, compared = [], [], None
     lens = Lens(frames, opens)
 
     def load():
@@ -96,22 +95,25 @@ def case(frames, opens=True, networks="good", template="own", do="verify"):
         else:
             done = asyncio.run(check.verify(template, 5000))
             answer = [done.outcome, done.reason, done.score_e4, done.needs_person]
+            flaws, compared = done.flaws, done.quality and done.quality.flaw
     except checkin.CheckinError as error:
         answer = [error.reason, str(error)]
-    return {"answer": answer, "log": lens.log, "light": lens.light, "hints": hints, "ms": clock_ms}
+    return {"answer": answer, "log": lens.log, "light": lens.light, "hints": hints, "ms": clock_ms,
+            "flaws": flaws, "compared": compared}
 
 names = {name: getattr(checkin, name) for name in data["names"]}
+names.update({name: getattr(quality, name) for name in data["flaws"]})
 result = [names, [case(**one) for one in data["cases"]]]
 """
 FACE, FAR, NEAR, NONE, DARK, ODD, FAULT = (
-    [[kind, 6000]] for kind in ("face", "far", "near", "none", "dark", "odd", "fault"))
+    [[kind, 6000]] for kind in ("face", "TOO_FAR", "TOO_NEAR", "NO_FACE", "TOO_DARK", "odd", "fault"))
 
 
 @pytest.fixture
 def check(vm):
     """Runs cases on the VM: the constants, and what came of each case."""
     def run(*cases):
-        return vm(SCRIPT, {"names": NAMES, "cases": cases})
+        return vm(SCRIPT, {"names": NAMES, "flaws": FLAWS, "cases": cases})
     return run
 
 
@@ -132,12 +134,26 @@ def test_each_outcome_has_its_reason_and_only_a_match_needs_no_person(check):
         [unable, camera, None, True], [unable, camera, None, True], [unable, camera, None, True],
         [unable, networks, None, True], [unable, networks, None, True], [unable, networks, None, True],
         [unable, n["NOT_ENROLLED"], None, True], [unable, networks, None, True],
-        [unable, no_face, None, True], [unable, no_face, None, True], [unable, no_face, None, True]]
+        [unable, no_face, None, True], [unable, n["TOO_FAR"], None, True], [unable, n["TOO_NEAR"], None, True]]
 
 
 def test_the_numbers_are_those_of_the_specification(check):
     n, _ = check()
-    assert [n[name] for name in NAMES] == [0, 1, 3, 0, 1, 3, 4, 5, 6, 7]
+    assert [n[name] for name in NAMES] == [0, 1, 3, 0, 1, 5, 6, 7]
+    assert [n[name] for name in FLAWS] == [3, 4, 13, 14, 15, 16, 17, 18]
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_a_poor_frame_is_never_compared(check, flaw):
+    """The score it would have is a mismatch; it is neither that nor a match, and the record says what was wrong."""
+    n, (only, first, last) = check({"frames": [[flaw, -5000]]}, {"frames": [[flaw, -5000], ["face", 6000]]},
+                                   {"frames": [["face", 4000], [flaw, 9000]]})
+    assert only["answer"] == [n["UNABLE"], n[flaw], None, True]
+    assert (only["flaws"], only["compared"]) == (5 * [n[flaw]], None)
+    assert first["answer"] == [n["MATCHED"], n["NO_REASON"], 6000, False]
+    assert (first["flaws"], first["compared"]) == ([n[flaw]], 0)
+    assert last["answer"] == [n["NOT_MATCHED"], n["BELOW_THRESHOLD"], 4000, True]
+    assert (last["flaws"], last["compared"]) == ([], 0)
 
 
 def test_every_frame_is_taken_in_the_light_and_the_light_ends_with_the_check_in(check):
@@ -160,19 +176,22 @@ def test_the_camera_stays_closed_where_it_could_be_of_no_use(check):
 
 
 def test_the_wearer_is_told_what_to_do_and_given_time_to_do_it(check):
-    _, (one, two) = check({"frames": DARK + NONE + FAR + NEAR + FACE}, {"frames": ODD + FACE})
-    assert one["hints"] == ["More light", "Face the camera", "Closer", "Further away"]
+    rest = [[kind, 0] for kind in ("TOO_BRIGHT", "BLURRED", "TURNED_AWAY", "SEVERAL_FACES")]
+    _, (one, two, three) = check({"frames": DARK + NONE + FAR + NEAR + FACE}, {"frames": ODD + FACE},
+                                 {"frames": rest + FACE})
+    assert one["hints"] == ["More light", "Face the watch", "Closer", "Further away"]
     assert one["ms"] == 5 * 400
-    assert (two["hints"], two["ms"]) == (["Face the camera"], 2 * 400)
+    assert (two["hints"], two["ms"]) == (["Face the watch"], 2 * 400)
+    assert three["hints"] == ["Less light", "Hold still", "Face the watch", "One person only"]
 
 
 def test_enrolment_takes_three_good_frames_and_says_which_it_is_at(check):
     _, (one, two) = check(
         {"frames": [["face", 1], ["face", 2], ["face", 3]], "do": "enrol"},
-        {"frames": [["face", 1], ["none", 0], ["face", 2], ["face", 3]], "do": "enrol"})
+        {"frames": [["face", 1], ["NO_FACE", 0], ["face", 2], ["face", 3]], "do": "enrol"})
     assert one["answer"] == two["answer"] == [1, 2, 3]
     assert one["hints"] == ["Enrolling 1/3", "Enrolling 2/3", "Enrolling 3/3"]
-    assert two["hints"] == ["Enrolling 1/3", "Enrolling 2/3", "Face the camera", "Enrolling 3/3"]
+    assert two["hints"] == ["Enrolling 1/3", "Enrolling 2/3", "Face the watch", "Enrolling 3/3"]
 
 
 def test_an_enrolment_that_fails_says_why(check):

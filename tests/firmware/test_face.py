@@ -22,7 +22,7 @@ FIND = """
 from muster.vision import face, tflite
 finder = face.Finder(tflite.load(data["model"]), data["threshold"])
 found = finder.find(bytes.fromhex(data["frame"]), data["width"], data["height"])
-result = [finder.brightness, found and [found.score, found.landmarks, found.eye_distance_px, found.brightness]]
+result = [finder.brightness, finder.faces, found and [found.score, found.landmarks, found.eye_distance_px]]
 """
 
 
@@ -63,14 +63,15 @@ def test_landmarks_are_read_where_the_best_cell_puts_them(vm, tmp_path):
     grid[4, 6, 0] = 90
     model = constant_finder(tmp_path / "finder.tflite", grid, 1 / 16, 0)
     rgb = np.full((240, 320, 3), 96, np.uint8)
-    brightness, (score, landmarks, eyes, at_face) = find(vm, model, 89, rgb)
+    brightness, faces, (score, landmarks, eyes) = find(vm, model, 89, rgb)
     cells = np.array([[5, 4], [7, 4], [6, 4], [5, 5], [7, 5]])
     offsets = np.array([[2, -3], [-1, -2], [0, 4], [3, 5], [-4, 6]]) / 16
     expected = ((offsets + cells) * 8 + 3.5) * 3 + 1 + [40, 0]
     assert score == 90
     np.testing.assert_array_equal(np.array(landmarks) / 16, expected)
     assert eyes == 44  # 43.5 pixels
-    assert brightness == at_face == (77 * 99 + 150 * 97 + 29 * 99) // 256  # RGB565 makes (99, 97, 99) of 96
+    assert faces == 1
+    assert brightness == (77 * 99 + 150 * 97 + 29 * 99) // 256  # RGB565 makes (99, 97, 99) of 96
 
 
 def test_landmarks_are_those_of_the_host_s_reference(vm, tmp_path, monkeypatch):
@@ -80,7 +81,7 @@ def test_landmarks_are_those_of_the_host_s_reference(vm, tmp_path, monkeypatch):
 
     grid = np.random.default_rng(6).integers(-128, 128, (10, 10, 11)).astype(np.int8)
     model = constant_finder(tmp_path / "finder.tflite", grid, 0.028, -3)
-    _, (score, landmarks, _, _) = find(vm, model, -128, np.zeros((240, 240, 3), np.uint8))
+    _, _, (score, landmarks, _) = find(vm, model, -128, np.zeros((240, 240, 3), np.uint8))
     expected_score, expected = locate.decode(grid, 0.028, -3)
     assert score == expected_score == grid[..., 0].max()
     np.testing.assert_allclose(np.array(landmarks) / 16, locate.to_frame(expected), atol=3 / 16)
@@ -90,28 +91,8 @@ def test_a_score_at_the_threshold_is_no_face(vm, tmp_path):
     grid = np.full((10, 10, 11), -30, np.int8)
     model = constant_finder(tmp_path / "finder.tflite", grid, 1 / 16, -5)
     rgb = np.zeros((240, 240, 3), np.uint8)
-    assert find(vm, model, -30, rgb) == [0, None]
-    assert find(vm, model, -31, rgb)[1][0] == -30
-
-
-def test_brightness_is_that_of_the_face_not_of_the_frame(vm, tmp_path):
-    grid = np.full((10, 10, 11), 0, np.int8)
-    grid[5, 5] = [9, -16, -16, 16, -16, 0, 0, -16, 16, 16, 16]
-    model = constant_finder(tmp_path / "finder.tflite", grid, 1 / 16, 0)
-    rgb = np.full((240, 240, 3), 255, np.uint8)
-    rgb[5 * 24 + 12 - 30 : 5 * 24 + 12 + 30, 5 * 24 + 12 - 30 : 5 * 24 + 12 + 30] = 0
-    brightness, (_, _, _, at_face) = find(vm, model, 0, rgb)
-    assert at_face == 0
-    assert brightness == round(255 * (1 - (60 / 240) ** 2))
-
-
-def test_landmarks_far_outside_leave_the_brightness_inside_the_frame(vm, tmp_path):
-    grid = np.full((10, 10, 11), 0, np.int8)
-    grid[9, 9] = [9, 120, 120, 127, 127, 125, 125, 120, 127, 127, 120]
-    model = constant_finder(tmp_path / "finder.tflite", grid, 1 / 16, 0)
-    _, (_, landmarks, _, at_face) = find(vm, model, 0, np.full((240, 240, 3), 255, np.uint8))
-    assert min(min(point) for point in landmarks) > 240 * 16
-    assert at_face == 255
+    assert find(vm, model, -30, rgb) == [0, 0, None]
+    assert find(vm, model, -31, rgb)[2][0] == -30
 
 
 def test_embedding_is_the_network_s_of_the_upright_face(vm, tmp_path):
@@ -121,7 +102,7 @@ def test_embedding_is_the_network_s_of_the_upright_face(vm, tmp_path):
     script = """
 from muster.vision import face, tflite
 embedder = face.Embedder(tflite.load(data["model"]))
-found = face.Face(0, data["landmarks"], 0)
+found = face.Face(0, data["landmarks"])
 result = embedder.embed(bytes.fromhex(data["frame"]), 240, 240, found).hex()
 """
     model = ROOT / "models" / "embedder.tflite"

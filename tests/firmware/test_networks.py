@@ -16,8 +16,8 @@ os.chdir(data)
 try:
     networks = Networks()
     recogniser = networks.load()
-    result = [networks.threshold_e4, networks.model_hash.hex(), recogniser.brightness,
-              recogniser.find(bytes(2 * 96 * 96), 96, 96) is None]
+    found, seen = recogniser.look(bytes(2 * 240 * 240), 240, 240)
+    result = [networks.threshold_e4, networks.model_hash.hex(), found, seen.flaw]
 except (NetworksError, ModelError, OSError) as error:
     result = "%s: %s" % (type(error).__name__, error)
 """
@@ -34,12 +34,12 @@ def folder(tmp_path):
 
 
 def test_the_networks_that_are_flashed_load_and_find_nobody_in_the_dark(vm, folder):
-    threshold_e4, model_hash, _, nobody = vm(LOAD, str(folder))
+    threshold_e4, model_hash, found, flaw = vm(LOAD, str(folder))
     values = json.loads((folder / "models" / "networks.json").read_text())
     assert model_hash == hashlib.sha256((folder / "models" / "embedder.tflite").read_bytes()).hexdigest()[:16]
     assert threshold_e4 == 10 * values["embedder"]["threshold_milli"]
     assert 0 < threshold_e4 < 10000
-    assert nobody
+    assert (found, flaw) == (None, 4)
 
 
 @pytest.mark.parametrize("change, message", [

@@ -16,11 +16,13 @@ T0_S = 1_790_000_000
 BUILD = """
 from muster import records
 from muster.cose import cbor
+from muster.vision.quality import Quality
 
 class Result:
-    def __init__(self, outcome, reason, tries, score_e4, needs_person):
+    def __init__(self, outcome, reason, tries, score_e4, needs_person, flaws=(), quality=None):
         self.outcome, self.reason, self.tries = outcome, reason, tries
         self.score_e4, self.needs_person = score_e4, needs_person
+        self.flaws, self.quality = list(flaws), quality
 
 HASH, OTHER = bytes(range(8)), bytes(range(8, 16))
 
@@ -35,21 +37,26 @@ CASES: list[tuple[str, list[Any], dict[str, Any]]] = [
      {"source": "gnss", "new_ms": 1790000000123, "old_ms": None}),
     ("clock(2, 1790000000000, 1789999990000)", [1, 2, 1790000000000, 1789999990000],
      {"source": "network", "new_ms": 1790000000000, "old_ms": 1789999990000}),
-    ("checkin(20717, 4, 1790000000, 1790000030, Result(0, 0, 1, 9970, False), 4100, HASH, [46056900, -14505800, 7])",
-     [2, 20717, 4, T0_S, T0_S + 30, 0, 0, 1, 9970, 4100, HASH, False, [46056900, -14505800, 7]],
+    ("checkin(20717, 4, 1790000000, 1790000030, Result(0, 0, 1, 9970, False, [4, 14],"
+     " Quality(90, 44, 3, 412, 61, -7, 52, 1)), 4100, HASH, [46056900, -14505800, 7])",
+     [2, 20717, 4, T0_S, T0_S + 30, 0, 0, 1, 9970, 4100, HASH, False, [46056900, -14505800, 7], [4, 14],
+      [90, 44, 3, 412, 61, -7, 52]],
      {"day": 20717, "k": 4, "due_s": T0_S, "answered_s": T0_S + 30, "outcome": "matched", "reason": "none",
       "tries": 1, "score_e4": 9970, "threshold_e4": 4100, "model_hash": HASH.hex(), "manual_check": False,
-      "is_device_fault": False, "last_fix": {"lat_e6": 46056900, "lon_e6": -14505800, "age_s": 7}}),
+      "is_device_fault": False, "last_fix": {"lat_e6": 46056900, "lon_e6": -14505800, "age_s": 7},
+      "flaws": ["too dark", "blurred"],
+      "quality": {"brightness": 90, "contrast": 44, "glare_pm": 3, "sharpness_pm": 412, "eyes_px": 61, "yaw": -7,
+                  "pitch": 52}}),
     ("checkin(20717, 0, 1790000000, 1790000030, Result(1, 1, 3, -251, True), 4100, HASH, None)",
-     [2, 20717, 0, T0_S, T0_S + 30, 1, 1, 3, -251, 4100, HASH, True, None],
+     [2, 20717, 0, T0_S, T0_S + 30, 1, 1, 3, -251, 4100, HASH, True, None, [], None],
      {"day": 20717, "k": 0, "due_s": T0_S, "answered_s": T0_S + 30, "outcome": "not matched",
       "reason": "below the threshold", "tries": 3, "score_e4": -251, "threshold_e4": 4100, "model_hash": HASH.hex(),
-      "manual_check": True, "is_device_fault": False, "last_fix": None}),
+      "manual_check": True, "is_device_fault": False, "last_fix": None, "flaws": [], "quality": None}),
     ("checkin(20717, 1, 1790000000, 0, Result(3, 8, 0, None, True), 4100, HASH, None)",
-     [2, 20717, 1, T0_S, 0, 3, 8, 0, None, 4100, HASH, True, None],
+     [2, 20717, 1, T0_S, 0, 3, 8, 0, None, 4100, HASH, True, None, [], None],
      {"day": 20717, "k": 1, "due_s": T0_S, "answered_s": None, "outcome": "unable", "reason": "the watch was off",
       "tries": 0, "score_e4": None, "threshold_e4": 4100, "model_hash": HASH.hex(), "manual_check": True,
-      "is_device_fault": True, "last_fix": None}),
+      "is_device_fault": True, "last_fix": None, "flaws": [], "quality": None}),
     ("track([(1000, 4605690, -1450580, 9)], 1061)", [3, 61, 4605690, -1450580, 9],
      {"worst_hdop_e1": 9, "fixes": [{"age_s": 61, "at_s": T0_S, "lat_e5": 4605690, "lon_e5": -1450580}]}),
     ("track([(1000, 4605690, -1450580, 9), (1010, 4605700, -1450580, 31), (1041, 4605650, -1450500, 12)], 1061)",

@@ -32,15 +32,18 @@ def test_every_record_carries_its_time_and_what_its_clock_was_worth():
 @pytest.mark.parametrize(("record", "expected"), [
     ((0, 0, 31, "power", HASH), {"reset_cause": "power", "model_hash": "0001020304050607"}),
     ((1, 9, 70, 2, T0_S * 1000 + 5, None), {"source": "network", "new_ms": T0_S * 1000 + 5, "old_ms": None}),
-    ((2, 9, 70, 20717, 4, T0_S, T0_S + 30, 1, 1, 3, -250, 4100, HASH, True, [48_000_001, -9_000_002, 12]),
+    ((2, 9, 70, 20717, 4, T0_S, T0_S + 30, 1, 1, 3, -250, 4100, HASH, True, [48_000_001, -9_000_002, 12],
+      [18, 15], [80, 30, 0, 350, 58, -3, 60]),
      {"day": 20717, "k": 4, "due_s": T0_S, "answered_s": T0_S + 30, "outcome": "not matched",
       "reason": "below the threshold", "tries": 3, "score_e4": -250, "threshold_e4": 4100,
       "model_hash": "0001020304050607", "manual_check": True, "is_device_fault": False,
-      "last_fix": {"lat_e6": 48_000_001, "lon_e6": -9_000_002, "age_s": 12}}),
-    ((2, 9, 70, 20717, 0, T0_S, 0, 3, 5, 0, None, 4100, HASH, True, None),
+      "last_fix": {"lat_e6": 48_000_001, "lon_e6": -9_000_002, "age_s": 12}, "flaws": ["several faces", "too far"],
+      "quality": {"brightness": 80, "contrast": 30, "glare_pm": 0, "sharpness_pm": 350, "eyes_px": 58, "yaw": -3,
+                  "pitch": 60}}),
+    ((2, 9, 70, 20717, 0, T0_S, 0, 3, 5, 0, None, 4100, HASH, True, None, [], None),
      {"day": 20717, "k": 0, "due_s": T0_S, "answered_s": None, "outcome": "unable", "reason": "camera", "tries": 0,
       "score_e4": None, "threshold_e4": 4100, "model_hash": "0001020304050607", "manual_check": True,
-      "is_device_fault": True, "last_fix": None}),
+      "is_device_fault": True, "last_fix": None, "flaws": [], "quality": None}),
     ((3, 100, 70, 90, 4_800_000, -900_000, 12, 30, 5, -7, 60, -1, 2),
      {"worst_hdop_e1": 12, "fixes": [
          {"age_s": 90, "lat_e5": 4_800_000, "lon_e5": -900_000, "at_s": T0_S + 10},
@@ -87,17 +90,20 @@ def test_before_the_first_clock_record_of_a_segment_opened_at_an_unknown_time_it
     ((0, 0, 0, "power"), "boot: 1 fields, not 2"), ((0, 0, 0, "power", bytes(7)), "boot: model_hash: "),
     ((0, 0, 0, "x" * 81, HASH), "boot: reset_cause: "), ((1, 0, 0, 4, 0, None), "clock: source: 4"),
     ((1, 0, 0, 0, 1 << 60, None), "clock: new_ms: "), ((1, 0, 0, 0, 0, -1), "clock: old_ms: -1"),
-    ((2, 0, 0, 1, 1, 0, 0, 4, 0, 0, 0, 0, HASH, True, None), "check-in: outcome: 4"),
-    ((2, 0, 0, 1, 1, 0, 0, 0, 12, 0, 0, 0, HASH, True, None), "check-in: reason: 12"),
-    ((2, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, HASH, 1, None), "check-in: manual_check: 1"),
-    ((2, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, HASH, True, [1, 2]), r"check-in: last_fix: \[1, 2\]"),
-    ((2, 0, 0, 1, 1, 0, 0, True, 0, 0, 0, 0, HASH, True, None), "check-in: outcome: True"),
+    ((2, 0, 0, 1, 1, 0, 0, 4, 0, 0, 0, 0, HASH, True, None, [], None), "check-in: outcome: 4"),
+    ((2, 0, 0, 1, 1, 0, 0, 0, 19, 0, 0, 0, HASH, True, None, [], None), "check-in: reason: 19"),
+    ((2, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, HASH, 1, None, [], None), "check-in: manual_check: 1"),
+    ((2, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, HASH, True, [1, 2], [], None), r"check-in: last_fix: \[1, 2\]"),
+    ((2, 0, 0, 1, 1, 0, 0, True, 0, 0, 0, 0, HASH, True, None, [], None), "check-in: outcome: True"),
+    ((2, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, HASH, True, None, [4, 5], None), r"check-in: flaws: \[4, 5\]"),
+    ((2, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, HASH, True, None, [True], None), r"check-in: flaws: \[True\]"),
+    ((2, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, HASH, True, None, [], [1, 2]), r"check-in: quality: \[1, 2\]"),
     ((3, 0, 0, 0, 1, 2), "track: not"), ((3, 0, 0, 0, 1, 2, 3, 4), "track: not"),
     ((3, 0, 0, -1, 1, 2, 3), "track: not"),
     ((3, 0, 0, 0, 9_000_001, 2, 3), "track: a position"),
     ((3, 0, 0, 0, 1, 2, 3, 1, 0, 18_000_000), "track: a position"),
     ((4, 0, 0, 0, 0, 0), "no fix: reason: 0"), ((4, 0, 0, 0, 0, 6), "no fix: reason: 6"),
-    ((7, 0, 0, 3900, -1, 0, 0), "status: free_heap: -1"), ((8, 0, 0, 1, 1, 0, 0, 12), "gap: reason: 12"),
+    ((7, 0, 0, 3900, -1, 0, 0), "status: free_heap: -1"), ((8, 0, 0, 1, 1, 0, 0, 13), "gap: reason: 13"),
 ])
 def test_each_wrong_field_is_named(record, reason):
     with pytest.raises(RecordError, match=reason):
@@ -111,7 +117,7 @@ UINTS = st.integers(0, (1 << 64) - 1)
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 9), st.integers(0, 130) | UINTS, UINTS,
-       st.lists(VALUES | st.lists(VALUES, max_size=3), max_size=14), st.integers(0, 4_102_444_800))
+       st.lists(VALUES | st.lists(VALUES, max_size=3), max_size=16), st.integers(0, 4_102_444_800))
 def test_no_record_does_anything_but_decode_or_raise(kind, quality, dt_s, body, iat_s):
     record = [kind, dt_s, quality, *body]
     try:
@@ -123,7 +129,7 @@ def test_no_record_does_anything_but_decode_or_raise(kind, quality, dt_s, body, 
 RECORDS = """
 from muster import records
 class Result:
-    outcome, reason, tries, score_e4, needs_person = 0, 0, 1, 7000, False
+    outcome, reason, tries, score_e4, needs_person, flaws, quality = 0, 0, 1, 7000, False, [], None
 rows = [
     records.boot("power", bytes(8)), records.clock(3, 1790000010000, None),
     records.checkin(20717, 2, 1790000000, 1790000020, Result, 4100, bytes(8), [48000000, 9000000, 3]),

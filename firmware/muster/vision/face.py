@@ -20,15 +20,11 @@ class EmbeddingError(Exception):
 
 
 class Face:
-    """A face in a frame. Lengths are in the frame's pixels; `landmarks` in 1/16 pixel, LANDMARKS pairs (x, y).
+    """A face in a frame: the finder's int8 score, `landmarks` in 1/16 pixel of the frame, LANDMARKS pairs (x, y)."""
 
-    score: the finder's int8 for the cell; brightness: mean grey (0..255) of the square around the landmarks.
-    """
-
-    def __init__(self, score: int, landmarks: "list[tuple[int, int]]", brightness: int):
+    def __init__(self, score: int, landmarks: "list[tuple[int, int]]"):
         self.score = score
         self.landmarks = landmarks
-        self.brightness = brightness
 
     @property
     def eye_distance_px(self) -> int:
@@ -39,7 +35,8 @@ class Face:
 class Finder:
     """Finds the one face a frame shows best.
 
-    `threshold` is the finder's int8 score a face must exceed. `brightness` is the mean grey (0..255) of the last frame.
+    `threshold` is the finder's int8 score a face must exceed. Of the last frame: `brightness`, its mean grey (0..255),
+    and `faces`, how many it shows.
     """
 
     def __init__(self, model: Model, threshold: int):
@@ -48,27 +45,27 @@ class Finder:
             raise ModelError("the finder's output scale is too large")
         self._model = model
         self._threshold = threshold
-        self.brightness = 0
+        self.brightness = self.faces = 0
 
     def find(self, frame, width: int, height: int) -> "Face | None":
         """The face in a frame of RGB565, or None. Raises image.FrameError."""
         grey = self._model.input(0)
         cell, left, top = image.shrink(grey, frame, width, height, MINIATURE)
         self.brightness = image.mean(grey, MINIATURE, 0, 0, MINIATURE, MINIATURE)
-        small = bytes(grey)  # the model's own copy is gone after the run
         self._model.invoke()
         values = self._model.output(0)
         step = 1 + 2 * LANDMARKS
         best = max([(signed(values[i * step]), -i) for i in range(GRID * GRID)])
         score, index = best[0], -best[1]
+        self.faces = 0
         if score <= self._threshold:
             return None
+        self.faces = 1
         rough = [self._landmark(values, index, k) for k in range(LANDMARKS)]
         # Each cell knows best the landmarks that lie in it.
         points = [self._landmark(values, _cell(*rough[k]), k) for k in range(LANDMARKS)]
-        brightness = _brightness(small, points)
         place = [(cell * x + 8 * (cell - 1) + 16 * left, cell * y + 8 * (cell - 1) + 16 * top) for x, y in points]
-        return Face(score, place, brightness)
+        return Face(score, place)
 
     def _landmark(self, values: memoryview, index: int, k: int) -> "tuple[int, int]":
         """Where cell `index` of the answer has landmark `k`, in 1/16 pixel of the miniature."""
@@ -149,14 +146,6 @@ def _cell(x: int, y: int) -> int:
     """The cell that a point of the miniature, in 1/16 pixel, lies in; outside, the nearest."""
     column, row = [min(max((v + 8) // (16 * CELL), 0), GRID - 1) for v in (x, y)]
     return row * GRID + column
-
-
-def _brightness(grey: bytes, points: "list[tuple[int, int]]") -> int:
-    """Mean grey in the landmarks' bounding box, cut to the miniature."""
-    xs, ys = [x >> 4 for x, _ in points], [y >> 4 for _, y in points]
-    left, top = min(max(min(xs), 0), MINIATURE - 1), min(max(min(ys), 0), MINIATURE - 1)
-    right, bottom = min(max(max(xs), left) + 1, MINIATURE), min(max(max(ys), top) + 1, MINIATURE)
-    return image.mean(grey, MINIATURE, left, top, right, bottom)
 
 
 def _check_shapes(model: Model, taken: "tuple[int, ...]", given: "tuple[int, ...]"):

@@ -1,4 +1,4 @@
-"""From an RGB565 frame to the networks' inputs: a grey miniature, and an upright RGB face, in fixed point.
+"""From an RGB565 frame to the networks' inputs: a grey miniature, and an upright face, grey or RGB, in fixed point.
 
 A frame is what the camera gives: rows of pixels, two bytes each, high byte first. Its five- and six-bit channels are
 widened to eight bits by repeating their top bits. Networks take int8 = pixel - 128. Pixel centres are whole numbers.
@@ -75,6 +75,42 @@ def mean(grey: ptr8, size: int, left: int, top: int, right: int, bottom: int) ->
     return total // ((right - left) * (bottom - top))
 
 
+@micropython.viper
+def texture(grey: ptr8, size: int, part, sums):
+    """Put into int32 `sums` what an int8 picture [size, size] has in `part` (left, top, right, bottom, glare).
+
+    The sum of its greys (0..255), the number of those from `glare` up, and the sums of the squared differences to the
+    pixels 2 and 6 further across, 2 and 6 further down.
+    """
+    right, bottom, glare = int(part[2]), int(part[3]), int(part[4])
+    total = glares = near_across = far_across = near_down = far_down = 0
+    y = int(part[1])
+    while y < bottom:
+        x = int(part[0])
+        while x < right:
+            at = ptr8(uint(grey) + uint(y * size + x))
+            here = at[0] ^ 0x80
+            if here >= glare:
+                glares += 1
+            total += here
+            step = (at[2] ^ 0x80) - here
+            near_across += step * step
+            step = (at[6] ^ 0x80) - here
+            far_across += step * step
+            step = (at[2 * size] ^ 0x80) - here
+            near_down += step * step
+            step = (at[6 * size] ^ 0x80) - here
+            far_down += step * step
+            x += 1
+        y += 1
+    sums[0] = total
+    sums[1] = glares
+    sums[2] = near_across
+    sums[3] = far_across
+    sums[4] = near_down
+    sums[5] = far_down
+
+
 def similarity(points, template) -> "tuple[int, int, int, int]":
     """The map from the template's coordinates to the points': x = a*u - b*v + x0, y = b*u + a*v + y0, all times 2**16.
 
@@ -103,7 +139,7 @@ def similarity(points, template) -> "tuple[int, int, int, int]":
 
 
 def crop(target, frame, width: int, height: int, turn: "tuple[int, int, int, int]", size: int):
-    """Fill int8 RGB `target` [size, size, 3] with what `turn` (see `similarity`) sees of the frame.
+    """Fill int8 `target`, RGB [size, size, 3] or grey [size, size], with what `turn` (see `similarity`) sees.
 
     Bilinear, with 5 bits of fraction; the edge is repeated outwards. Where the frame is finer than the target each
     pixel is the mean of up to 4x4 samples. Raises FrameError.
@@ -118,7 +154,7 @@ def crop(target, frame, width: int, height: int, turn: "tuple[int, int, int, int
     y0 += (1 << 10) - (a + b) * back // 2
     if max(abs(a), abs(b), abs(x0), abs(y0)) >> 26 or (abs(a) + abs(b)) * size * samples >> 29:
         raise FrameError("the face is too far off the frame")
-    _crop(target, frame, array("i", [width, height, a, b, x0, y0, size, samples]))
+    _crop(target, frame, array("i", [width, height, a, b, x0, y0, size, samples, len(target) // size]))
 
 
 @micropython.viper
@@ -131,6 +167,7 @@ def _crop(target: ptr8, frame: ptr8, numbers):
     y0 = int(numbers[5])
     size = int(numbers[6])
     samples = int(numbers[7])
+    is_grey = int(numbers[8]) == size
     row_bytes = (right + 1) * 2
     weight = samples * samples << 10
     v = 0
@@ -179,9 +216,16 @@ def _crop(target: ptr8, frame: ptr8, numbers):
                         k += 1
                     i += 1
                 j += 1
-            target[0] = ((red * 255 + weight * 15) // (weight * 31)) ^ 0x80
-            target[1] = ((green * 255 + weight * 31) // (weight * 63)) ^ 0x80
-            target[2] = ((blue * 255 + weight * 15) // (weight * 31)) ^ 0x80
-            target = ptr8(uint(target) + 3)
+            red = (red * 255 + weight * 15) // (weight * 31)
+            green = (green * 255 + weight * 31) // (weight * 63)
+            blue = (blue * 255 + weight * 15) // (weight * 31)
+            if is_grey:
+                target[0] = ((77 * red + 150 * green + 29 * blue) >> 8) ^ 0x80
+                target = ptr8(uint(target) + 1)
+            else:
+                target[0] = red ^ 0x80
+                target[1] = green ^ 0x80
+                target[2] = blue ^ 0x80
+                target = ptr8(uint(target) + 3)
             u += 1
         v += 1
