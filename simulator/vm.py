@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import subprocess
 from pathlib import Path
@@ -42,10 +43,12 @@ class Vm:
             os.close(end)
         self._reader = os.fdopen(to_host, "rb", buffering=1 << 16)
         self._writer = from_host
+        self.messages = 0  # received
 
     def receive(self) -> tuple[int, int, int, int, bytes]:
         """The next message: (kind, unit, flags, time_us, payload)."""
         head = self._reader.read(HEADER_BYTES)
+        self.messages += 1
         if len(head) < HEADER_BYTES:
             raise VmStopped(self._last_words())
         kind, unit, flags, length, time_us = _header.unpack(head)
@@ -63,6 +66,10 @@ class Vm:
                 view = view[os.write(self._writer, view):]
         except BrokenPipeError:
             raise VmStopped(self._last_words()) from None
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in what computes; a VM that waits takes Ctrl-C as any byte of its console."""
+        self._process.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
         """End the process at once and free what it held."""

@@ -16,6 +16,7 @@ from simulator.board import Board
 from simulator.devices import flash
 from simulator.devices.battery import Battery
 from simulator.devices.camera import Camera, CameraError
+from simulator.devices.chip import Chip
 from simulator.devices.crystal import Crystal
 from simulator.devices.display import Display, Screens
 from simulator.devices.network import HANDSHAKE_US, LOOKUP_US, SLOW_US, Network
@@ -46,9 +47,9 @@ class Watch:
     def __init__(self, files: dict[str, bytes], folder: Path, *, start_unix_s: int, seed: int = 1, bits: int = 64,
                  nvs: dict | None = None, sentences: Callable[[int], bytes] | None = None,
                  server: tuple[str, int] | None = None, network_used: Callable[[], None] = lambda: None,
-                 wiring: Wiring = BOARDS["esp32_s3_eye"]):
+                 wiring: Wiring = BOARDS["esp32_s3_eye"], chip: Chip = Chip()):  # noqa: B008
         self.world = World(start_unix_s)
-        self.seed, self.bits, self.wiring = seed, bits, wiring
+        self.seed, self.bits, self.wiring, self.chip = seed, bits, wiring, chip
         self.image = folder / "flash.img"
         flash.install(self.image, files, folder.parent / "images")
         self.nvs: dict[str, dict] = {name: dict(values) for name, values in (nvs or {}).items()}
@@ -70,6 +71,9 @@ class Watch:
         self.presses: list[int] = []  # times in µs
         self.camera_opened: list[tuple[int, bool]] = []  # (time_us, whether its light was on) of each frame taken
         self.console_output = bytearray()
+        self.printed_more: Callable[[], None] = lambda: None  # called when it grows
+        self.has_repl = False  # a firmware that ends leaves the chip's REPL, and is no WatchError
+        self._is_raw = False  # the REPL was a program's before the soft reset
         self._vm: Vm | None = None
         self._waiting_us: int | None = None
         self._events: list[tuple[int, int, int, int, bytes]] = []
@@ -154,6 +158,16 @@ class Watch:
         """Bytes into the serial console."""
         self._deliver(p.CONSOLE_RX, payload=data)
 
+    def interrupt(self) -> None:
+        """Ctrl-C for a firmware that computes and does not look at its console."""
+        if self._vm:
+            self._vm.interrupt()
+
+    @property
+    def messages(self) -> int:
+        """Of this boot's VM; one that computes sends none."""
+        return self._vm.messages if self._vm else 0
+
     @property
     def is_on(self) -> bool:
         """Whether the VM runs; a watch that is off or starting hears nothing."""
@@ -211,6 +225,7 @@ class Watch:
     def _posted(self, kind: int, unit: int, flags: int, payload: bytes) -> None:
         if kind == p.CONSOLE_TX:
             self.console_output += payload
+            self.printed_more()
         else:
             self.board.posted(kind, unit, flags, payload)
 
@@ -247,11 +262,13 @@ class Watch:
         elif kind == p.RTC_SET:
             self._rtc_offset_us = int(payload)
         elif kind in (p.EXIT, p.POWER_CUT):
-            self._exit(kind, unit, payload)
+            self._exit(kind, unit, flags, payload)
         return 0, b""
 
-    def _exit(self, kind: int, unit: int, payload: bytes) -> None:
+    def _exit(self, kind: int, unit: int, flags: int, payload: bytes) -> None:
         if kind == p.EXIT and unit == p.STOPPED:
+            if self.has_repl:
+                return
             self._power_off()
             text = self._last_console().strip()
             raise WatchError(f"the firmware ended: {text if 'Traceback' in text else (text.splitlines() or [''])[-1]}")
@@ -263,13 +280,19 @@ class Watch:
                 self.world.after(int(payload) * 1000 + BOOT_US, lambda: self._boot(DEEPSLEEP_RESET))
         else:
             self._power_on(SOFT_RESET)
+            self._is_raw = bool(flags)
 
     def _greeting(self) -> bytes:
         boot_seed = hashlib.sha256(f"{self.seed}/{len(self.boots)}".encode()).hexdigest()
         return json.dumps({"seed": boot_seed, "rtc_offset_us": self._rtc_offset_us, "reset_cause": self.boots[-1][1],
                            "unique_id": hashlib.sha256(f"id/{self.seed}".encode()).hexdigest()[:12],
                            "partitions": flash.table(), "nvs": self.nvs,
-                           "cut_in": self.power.take_cut()}).encode()
+                           "raw_repl": self._take_raw(),
+                           "cut_in": self.power.take_cut()} | self.chip.greeting()).encode()
+
+    def _take_raw(self) -> bool:
+        is_raw, self._is_raw = self._is_raw, False
+        return is_raw
 
     @staticmethod
     def _loads(kind: int, unit: int, flags: int) -> bool:

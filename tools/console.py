@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 from serial.tools import miniterm
@@ -31,16 +30,8 @@ def _simulated(folder: Path) -> int:
     from simulator.day import begin
     from simulator.serial_port import SerialPort
 
-    with begin(scenario.load("day"), folder) as day:
-        port = SerialPort(day.watch)
-        thread = threading.Thread(target=port.run)
-        thread.start()
-        try:
-            return _terminal(port.path)
-        finally:
-            port.stopping = True
-            thread.join()
-            port.close()
+    with begin(scenario.load("day"), folder) as day, SerialPort(day.watch) as port:
+        return _terminal(port.path)
 
 
 def _terminal(port: str) -> int:

@@ -15,6 +15,9 @@ cut_in = 0  # the power is cut in this operation of the flash, counted down; bel
 uarts = {}  # id to emulated machine.UART
 pins = {}  # number to emulated machine.Pin with a handler
 console = None  # emulated sys.stdin
+interrupt_char = 3  # the byte on the console that interrupts what runs; below 0: none does
+interrupted = False
+is_raw = False  # a program has the REPL, not a person
 
 _to_host = _from_host = None
 _head = bytearray(HEADER_BYTES)
@@ -49,7 +52,7 @@ def call(kind, unit=0, flags=0, payload=b""):
 
 def wait(until_us=FOREVER_US):
     """Let the world run to `until_us` or the next event, whichever is first, and hand the events on."""
-    global now_us, stalled, cut_in
+    global now_us, stalled, cut_in, interrupted
     struct.pack_into(HEADER, _head, 0, WAIT, 0, 0, 0, until_us)
     _to_host.write(_head)
     edges = []
@@ -75,6 +78,9 @@ def wait(until_us=FOREVER_US):
     for unit, value in edges:
         if unit in pins:
             pins[unit]._edge(value)
+    if interrupted:
+        interrupted = False
+        raise KeyboardInterrupt
 
 
 def wait_until(until_us):

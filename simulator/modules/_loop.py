@@ -5,11 +5,11 @@ loopback, so waiting for them takes no virtual time: the loop blocks until one i
 time. Only while the host says that the network hangs are they left alone, so that time passes and time-outs fire.
 """
 
-import select
 import sys
 
 import _link
 import _tasks
+import uselect as select
 
 _POLL, _READ, _WRITE = 3, 1, 4  # MP_STREAM_POLL and its flags
 _REAL_LIMIT_MS = 30000  # a real peer on loopback that is silent for so long is a fault of the simulation

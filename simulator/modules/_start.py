@@ -1,5 +1,5 @@
-"""What the VM runs first: link to the host, emulated modules, flash mounted at `/`, then boot.py and main.py as the
-chip runs them. Arguments: file descriptors of the pipes to and from the host, and of the flash image."""
+"""What the VM runs first: link to the host, emulated modules, flash mounted at `/`, then boot.py, main.py and the REPL
+as the chip runs them. Arguments: file descriptors of the pipes to and from the host, and of the flash image."""
 
 import sys
 
@@ -17,12 +17,16 @@ _to_host, _from_host, _image = [int(fd) for fd in sys.argv[1:]]
 _boot = json.loads(_link.connect(_to_host, _from_host))
 
 import os  # noqa: E402
+import select  # noqa: E402, F401
 import socket  # noqa: E402, F401
 import time  # noqa: E402
 
 import _loop  # noqa: E402
+import _micropython  # noqa: E402
+import _repl  # noqa: E402
 import _system  # noqa: E402
 import camera  # noqa: E402, F401
+import esp  # noqa: E402
 import esp32  # noqa: E402
 import machine  # noqa: E402
 import network  # noqa: E402, F401
@@ -40,6 +44,13 @@ def emulate():
     esp32._nvs.update(_boot["nvs"])
     _link.cut_in = _boot["cut_in"]
     sys.modules["sys"] = _system
+    sys.modules["micropython"] = _micropython
+    _system.implementation = type(_system.implementation)(*_system.implementation[:2], _boot["machine"],
+                                                          _system.implementation._mpy, _boot["build"])
+    esp._flash_bytes = _boot["flash_bytes"]
+    esp32._psram_bytes = _boot["psram_bytes"]
+    if not _boot["camera"]:
+        del sys.modules["camera"]
     builtins.print = _system.print
     _loop.install()
 
@@ -49,7 +60,7 @@ def run_chip():
     vfs.umount("/")
     vfs.mount(vfs.VfsLfs2(esp32.Partition("vfs"), mtime=False), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
-    for name in ("boot.py", "main.py"):
+    for name in ("boot.py",) if _boot["raw_repl"] else ("boot.py", "main.py"):
         try:
             with open(name) as file:
                 source = file.read()
@@ -65,6 +76,8 @@ except BaseException as error:  # what the chip would print before it falls to t
     _text = io.StringIO()
     sys.print_exception(error, _text)
     _system.stdout.write(_text.getvalue())
-from protocol import EXIT, STOPPED  # noqa: E402
+if not _boot["raw_repl"]:
+    from protocol import EXIT, STOPPED
 
-_link.call(EXIT, STOPPED)
+    _link.call(EXIT, STOPPED)  # answered where somebody may talk to the REPL
+_repl.run(_boot["raw_repl"])

@@ -110,10 +110,14 @@ class NVS:
 
 
 def idf_heap_info(capabilities):
+    if capabilities == _MALLOC_CAP_SPIRAM:
+        return [(_psram_bytes, 0, 0, 0)] if _psram_bytes else []
     return [(262144, 131072, 98304, 65536)]
 
 
 HEAP_DATA, HEAP_EXEC = 4, 1
+_MALLOC_CAP_SPIRAM = 1024  # ESP-IDF, esp_heap_caps.h
+_psram_bytes = 0
 
 
 def mcu_temperature():

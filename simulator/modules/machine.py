@@ -4,6 +4,7 @@ import io
 import time as _time
 
 import _link
+import _system
 from protocol import ADC as _ADC
 from protocol import BITSTREAM, DEEP_SLEEP, EXIT, FOREVER_US, PIN, PIN_GET, RESET, RTC_SET, SPI_PINS, UART_PINS, UART_TX
 from protocol import I2C as _I2C
@@ -259,7 +260,8 @@ def reset():
 
 
 def soft_reset():
-    _link.call(EXIT, _SOFT_RESET)
+    _system.stdout.write("MPY: soft reboot\n")
+    _link.call(EXIT, _SOFT_RESET, int(_link.is_raw))
 
 
 def deepsleep(time_ms=None):

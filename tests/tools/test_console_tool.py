@@ -4,7 +4,6 @@ import os
 import select
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -21,19 +20,11 @@ SPEED = 20  # times real time
 @pytest.fixture(scope="module")
 def port(tmp_path_factory):
     """pyserial's view of a simulated watch that lives on in a thread."""
-    with begin(scenario.load("day"), tmp_path_factory.mktemp("console")) as day:
-        simulated = SerialPort(day.watch, SPEED)
-        thread = threading.Thread(target=simulated.run)
-        thread.start()
-        try:
-            with serial.Serial(simulated.path, 115200, timeout=20) as client:
-                client.read_until(b"muster> ")
-                yield client
-        finally:
-            simulated.stopping = True
-            thread.join(20)
-            simulated.close()
-        assert not thread.is_alive()
+    with (begin(scenario.load("day"), tmp_path_factory.mktemp("console")) as day,
+          SerialPort(day.watch, SPEED) as simulated,
+          serial.Serial(simulated.path, 115200, timeout=20) as client):
+        client.read_until(b"muster> ")
+        yield client
 
 
 def said(port: serial.Serial, line: str) -> list[str]:
