@@ -7,7 +7,7 @@ TORCH := build/torch
 VMS := build/vm/64/micropython build/vm/32/micropython
 TYPINGS := build/typings
 
-.PHONY: help run live scenarios test check bench flash console train evaluate clean
+.PHONY: help run live scenarios test check sizes bench flash console train evaluate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,13 +23,17 @@ scenarios: $(READY) $(VMS) ## live through all shipped scenarios, as many at onc
 	$(BIN)/python -m simulator run $(basename $(notdir $(wildcard simulator/scenarios/*.yaml))) --out build/scenarios \
 		--junit build/scenarios/junit.xml --json build/scenarios/results.json
 
-test: $(READY) $(VMS) ## run the tests, firmware on the 64-bit and the 32-bit VM
-	$(BIN)/python -m pytest -n auto
+test: $(READY) $(VMS) ## run the tests, firmware on the 64-bit and the 32-bit VM; [REPORT=junit.xml]
+	$(BIN)/python -m pytest -n auto $(if $(REPORT),--junit-xml $(REPORT))
 
 check: $(READY) $(TYPINGS) ## lint, check types, and compile the firmware for the chip
 	$(BIN)/ruff check .
 	$(BIN)/mypy --config-file firmware/mypy.ini -p muster -p boards -m main
+	$(BIN)/mypy
 	$(BIN)/python -m tools.cross
+
+sizes: $(READY) $(VMS) ## flash bytes by module and heap, beside main's
+	$(BIN)/python -m tools.sizes
 
 bench: $(READY) ## measure; prints the table and writes build/bench.json
 	$(BIN)/python -m tools.bench

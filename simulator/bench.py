@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -100,6 +100,15 @@ class BenchWatch(Watch):
         if until_s * 1e6 < self.world.now_us:
             raise BenchError(f"until: {text} has passed")
         return until_s
+
+
+class BootWatch(Protocol):
+    """What the fixture `boot_watch` gives: each call switches a watch on, which is off after the test (on_bench)."""
+
+    def __call__(self, firmware: Firmware | None = None, *, start: str | datetime = ..., board: str = ...,
+                 seed: int = ..., bits: int = ..., settings: dict[str, Any] | None = ...,
+                 nvs: dict[str, dict[str, int | str]] | None = ..., server: tuple[str, int] | None = ...,
+                 sentences: Callable[[int], bytes] | None = ...) -> BenchWatch: ...
 
 
 @contextmanager

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:  # what the simulator needs is loaded by the first test that has a watch
-    from simulator.bench import BenchWatch, Firmware
+    from simulator.bench import BenchWatch, BootWatch, Firmware
 
 OPTION = "watch_firmware"
 CONSOLE_CHARACTERS = 4000  # of a watch's console, shown with a test that failed
@@ -21,8 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def boot_watch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-               ) -> Iterator[Callable[..., BenchWatch]]:
+def boot_watch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootWatch]:
     """Call it with a firmware and the settings of simulator.bench.on_bench for each watch that a test needs."""
     from simulator.bench import on_bench
 
@@ -37,14 +36,14 @@ def boot_watch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def watch(boot_watch: Callable[..., BenchWatch], pytestconfig: pytest.Config) -> BenchWatch:
+def watch(boot_watch: BootWatch, pytestconfig: pytest.Config) -> BenchWatch:
     """A watch, switched on at 2026-06-10 00:00 with the firmware of the option `watch_firmware`, or Muster."""
     folder = pytestconfig.getini(OPTION)
     return boot_watch(pytestconfig.rootpath / folder if folder else None)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that fails shows what its watches printed and where their screens lie."""
     report = yield
     if report.failed:

@@ -306,7 +306,7 @@ class Watch:
         try:
             self.camera.init(pixel_format, frame_size)
         except CameraError as error:
-            return error.errno
+            return error.code
         return 0
 
     def _wifi(self, unit: int, flags: int) -> int:

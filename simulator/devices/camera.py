@@ -54,6 +54,7 @@ class CameraError(OSError):
 
     def __init__(self, code: int) -> None:
         super().__init__(code, codes.errorcode.get(code, "camera"))
+        self.code = code
 
 
 def rgb565(rgb: np.ndarray) -> bytes:
@@ -181,6 +182,6 @@ def _blurred(rgb: np.ndarray, scene: Scene, pixels: float) -> np.ndarray:
             / 2
         )
         ends = np.round((np.array((side // 2, side // 2)) + np.array((-reach, reach))) * 16).astype(int)
-        cv2.line(kernel, tuple(map(int, ends[0])), tuple(map(int, ends[1])), 255, 1, cv2.LINE_AA, 4)
+        cv2.line(kernel, tuple(map(int, ends[0])), tuple(map(int, ends[1])), (255,), 1, cv2.LINE_AA, 4)
         rgb = cv2.filter2D(rgb, -1, kernel.astype(np.float32) / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
     return rgb

@@ -70,12 +70,12 @@ def _build(ready: Path, files: dict[str, bytes]) -> None:
     work = ready.with_suffix(".work")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    plan = {"partitions": table(), "files": []}
+    sources = []
     for number, (name, data) in enumerate(sorted(files.items())):
         source = work / str(number)
         source.write_bytes(data)
-        plan["files"].append((name, str(source)))
-    (work / "plan.json").write_text(json.dumps(plan))
+        sources.append((name, str(source)))
+    (work / "plan.json").write_text(json.dumps({"partitions": table(), "files": sources}))
     (work / "install.py").write_text(_INSTALL)
     image = work / "image"
     image.write_bytes(b"\xff" * SIZE)

@@ -97,6 +97,7 @@ class Relay:
                     client.recv(4096)
                     client.sendall(PORTAL)
                 continue
+            assert self._network.server  # there is a relay only where it leads somewhere
             try:
                 server = socket.create_connection(self._network.server, timeout=10)
                 server.settimeout(None)

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from simulator.bench import BenchWatch, BootWatch
+
 
 @pytest.fixture
-def watch(boot_watch):
+def watch(boot_watch: BootWatch) -> BenchWatch:
     return boot_watch(Path(__file__).parent / "gnss_logger", start="2026-06-10T07:00:00+02:00")
 
 
-def test_a_position_a_minute_is_logged_but_none_in_a_tunnel(watch):
+def test_a_position_a_minute_is_logged_but_none_in_a_tunnel(watch: BenchWatch) -> None:
     watch.gnss.at(46.05108, -14.50513)
     watch.run(until="07:02:30")
     watch.gnss.at(46.05108, -14.50513, "tunnel")
@@ -24,7 +26,7 @@ def test_a_position_a_minute_is_logged_but_none_in_a_tunnel(watch):
     assert (lat, lon) == pytest.approx((46.05108, -14.50513), abs=2e-4)
 
 
-def test_a_power_cut_in_the_middle_of_a_write_to_the_flash_loses_no_row_before_it(watch):
+def test_a_power_cut_in_the_middle_of_a_write_to_the_flash_loses_no_row_before_it(watch: BenchWatch) -> None:
     watch.gnss.at(46.05, 14.5)
     watch.run(until="07:03:30")
     watch.power.cut(after_flash_ops=1)

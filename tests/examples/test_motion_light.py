@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from simulator.bench import BenchWatch, BootWatch
 from simulator.devices.camera import Scene
 
 
 @pytest.fixture
-def watch(boot_watch):
+def watch(boot_watch: BootWatch) -> BenchWatch:
     return boot_watch(Path(__file__).parent / "motion_light")
 
 
-def test_the_lamp_is_on_while_something_moves(watch):
+def test_the_lamp_is_on_while_something_moves(watch: BenchWatch) -> None:
     watch.run(until_s=10)
     assert not watch.light
     watch.camera.show(Scene(1))  # the person drawn from seed 1
@@ -23,7 +24,7 @@ def test_the_lamp_is_on_while_something_moves(watch):
     assert watch.printed() == ["moved", "still"]
 
 
-def test_a_camera_without_frames_leaves_the_lamp_as_it_is(watch):
+def test_a_camera_without_frames_leaves_the_lamp_as_it_is(watch: BenchWatch) -> None:
     watch.run(until_s=10)
     watch.camera.fault = "none-frames"
     watch.camera.show(Scene(1))

@@ -1,14 +1,17 @@
 """Example: Muster itself, from enrolment to a check-in that the receiver has, through an outage of the network."""
 
+from pathlib import Path
+
 import pytest
 
+from simulator.bench import BenchWatch, BootWatch
 from simulator.devices.camera import Scene
 
 PROMPT, MATCHED = [65, 149, 255], [65, 202, 106]  # the ring that asks and the disc that thanks, red, green and blue
 
 
 @pytest.fixture
-def watch(boot_watch):
+def watch(boot_watch: BootWatch) -> BenchWatch:
     """A watch that asks once between 08:00 and 13:00, and has a minute to find its satellites."""
     watch = boot_watch(start="2026-06-10T07:50:00+02:00",
                        settings={"prompts_per_day": 1, "waking": [480, 780], "upload_s": 600})
@@ -17,7 +20,8 @@ def watch(boot_watch):
     return watch
 
 
-def test_a_face_that_was_enrolled_is_matched_and_uploaded_once_the_network_is_back(watch, tmp_path):
+def test_a_face_that_was_enrolled_is_matched_and_uploaded_once_the_network_is_back(
+        watch: BenchWatch, tmp_path: Path) -> None:
     watch.camera.show(Scene(1))
     watch.console("enrol")
     watch.press()
