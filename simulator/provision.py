@@ -1,8 +1,11 @@
-"""Provisioning: keys and certificates of a receiver and its watches, each watch registered with the receiver.
+"""Provisioning: an operator's authority and receiver, and the watches that they admit.
 
-A folder is laid out so:
+An operator's folder is laid out so:
     authority/            the CA's key and certificate
     receiver/             the receiver's state folder (simulator/receiver/state.py)
+    receiver/prompts/     UEID.cose: the secret of a watch's prompt times, sealed to the receiver
+A watch makes its keys itself and hands over what is public (tools/provision.py). For simulation they are made here, by
+the seed, so that a day is the same each time; that folder has, too:
     devices/UEID/nvs/     what goes into the watch's NVS, a file a key
     devices/UEID/files/   what goes onto the watch's file system
 """
@@ -28,13 +31,22 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from simulator.receiver import state as receiver_state
-from simulator.receiver.state import State, public_point, write_private_key, write_secret
+from simulator.receiver.state import (
+    State,
+    public_point,
+    read_certificate,
+    read_private_key,
+    write_private_key,
+    write_secret,
+)
 from simulator.receiver.store import Store, StoreError
 
 HOST = "receiver.muster.test"
 # Spans simulated dates and real ones; X.509 writes years up to 2049 in two digits, which every TLS library reads.
 VALID_FROM, VALID_TO = datetime(2020, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
+CA_KEY = "ca.key"
+PROMPTS = "prompts"  # in the receiver's state folder: a file a watch
 _MAX_DEVICES = 10_000
 _OWN_SETTINGS = {"ueid", "receiver_signing_key", "receiver_encryption_key"}
 _HOST = re.compile(r"(?=.{1,64}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -69,40 +81,28 @@ class Provision:
 
 def provision(folder: str | Path, seed: int | None = None, devices: int = 1, host: str = HOST,
               settings: dict[str, Any] | None = None, now_s: int = 0, database: str | None = None) -> Provision:
-    """Makes a receiver and `devices` watches in a new or empty `folder`. Raises ProvisionError, StoreError.
+    """Makes an operator and `devices` simulated watches in a new or empty `folder`. Raises ProvisionError, StoreError.
 
-    With a `seed` every byte follows from it, which is for simulation only; without one, keys are of os.urandom.
+    With a `seed` every byte follows from it; without one, keys are of os.urandom.
     `host` is the receiver's name, in its certificate and in each watch's settings.json, which takes the rest from
     `settings`. `now_s` is the UTC second that registration is noted with, `database` the URL of another database than
     the state folder's own.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ProvisionError(f"{folder}: not an empty folder")
     if not 1 <= devices <= _MAX_DEVICES:
         raise ProvisionError(f"devices: {devices}, not 1 to {_MAX_DEVICES}")
     if seed is not None and seed < 0:
         raise ProvisionError(f"seed: {seed} is negative")
-    settings = {"receiver_host": host} | (settings or {})
-    for name in _OWN_SETTINGS & settings.keys():
-        raise ProvisionError(f"settings: {name}: set by provisioning")
-    names = _names(host)
+    settings = settings or {}
+    check_settings(settings)
     secrets = _Secrets(seed)
-    for part in (folder, folder / "authority", folder / "receiver"):
-        part.mkdir(mode=0o700, parents=True, exist_ok=True)
-    authority = _Authority(secrets)
-    authority.write(folder / "authority")
-    state = _receiver(folder / "receiver", authority, secrets, names)
-    watches = [_device(index, authority, secrets, state, settings) for index in range(devices)]
+    operator = Operator.make(folder, host, secrets)
+    watches = [_device(index, secrets, operator, settings) for index in range(devices)]
     bundles = [bundle for bundle, _ in watches]
-    store = Store(database or state.database)
-    try:
-        store.register([(bundle.ueid, public, bundle.wearer) for bundle, public in watches], now_s)
-    finally:
-        store.close()
+    operator.register([(bundle.ueid, public, bundle.wearer) for bundle, public in watches], now_s, database)
     for bundle in bundles:
         write_bundle(folder / "devices" / bundle.ueid.hex(), bundle)
-    return Provision(state.folder, bundles)
+    return Provision(operator.state.folder, bundles)
 
 
 def write_bundle(folder: Path, bundle: Bundle) -> None:
@@ -133,14 +133,72 @@ class _Secrets:
         return int.from_bytes(self.bytes(name + ", serial", 16), "big") >> 1 | 1
 
 
-class _Authority:
-    """A certificate authority of one level."""
+class Operator:
+    """Who admits watches: the authority that certifies them, and the receiver that they report to."""
 
-    def __init__(self, secrets: _Secrets):
-        self._secrets = secrets
-        self._key = secrets.key("authority")
+    def __init__(self, authority: _Authority, state: State, host: str):
+        self._authority, self.state, self._host = authority, state, host
+
+    @classmethod
+    def make(cls, folder: Path, host: str = HOST, secrets: _Secrets | None = None) -> Operator:
+        """A new one in a new or empty folder; its keys are random unless `secrets` are given. Raises ProvisionError."""
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ProvisionError(f"{folder}: not an empty folder")
+        names = _names(host)
+        secrets = secrets or _Secrets(None)
+        for part in (folder, folder / "authority", folder / "receiver"):
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        authority = _Authority(secrets, secrets.key("authority"))
+        authority.write(folder / "authority")
+        return cls(authority, _receiver(folder / "receiver", authority, secrets, names), host)
+
+    @classmethod
+    def open(cls, folder: Path) -> Operator:
+        """One that was made before. Raises StateError."""
+        key = read_private_key(folder / "authority" / CA_KEY)
+        authority = _Authority(_Secrets(None), key, read_certificate(folder / "authority" / receiver_state.CA))
+        state = State(folder / "receiver")
+        server = read_certificate(state.folder / receiver_state.SERVER)
+        return cls(authority, state, str(server.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value))
+
+    @property
+    def receiver_point(self) -> bytes:
+        """The receiver's public encryption key."""
+        return public_point(self.state.encryption_key.public_key())
+
+    def keep_prompts(self, ueid: bytes, sealed: bytes) -> None:
+        """Keep the secret of a watch's prompt times, a COSE_Encrypt to the receiver, for who audits them."""
+        folder = self.state.folder / PROMPTS
+        folder.mkdir(exist_ok=True)
+        (folder / f"{ueid.hex()}.cose").write_bytes(sealed)
+
+    def admit(self, name: str, ueid: bytes, client: ec.EllipticCurvePublicKey, settings: dict[str, Any]
+              ) -> dict[str, bytes]:
+        """The files of a watch: the authority's certificate, its own for the TLS key `client`, and its settings."""
+        certificate = self._authority.issue(name, ueid.hex(), client, ExtendedKeyUsageOID.CLIENT_AUTH, [])
+        own = {"ueid": ueid.hex(),
+               "receiver_signing_key": public_point(self.state.signing_key.public_key()).hex(),
+               "receiver_encryption_key": self.receiver_point.hex()}
+        text = json.dumps({"receiver_host": self._host} | settings | own, indent=2, sort_keys=True) + "\n"
+        return {"ca.der": _der(self._authority.certificate), "client.der": _der(certificate),
+                "settings.json": text.encode()}
+
+    def register(self, watches: list[tuple[bytes, bytes, str]], now_s: int, database: str | None = None) -> None:
+        """Make watches known to the receiver: (UEID, point of the signing key, wearer) each. Raises StoreError."""
+        store = Store(database or self.state.database)
+        try:
+            store.register(watches, now_s)
+        finally:
+            store.close()
+
+
+class _Authority:
+    """A certificate authority of one level; its certificate is made unless it is given."""
+
+    def __init__(self, secrets: _Secrets, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate | None = None):
+        self._secrets, self._key = secrets, key
         self._name = _name("Muster authority")
-        self.certificate = self._certify("authority", self._name, self._key.public_key(), [
+        self.certificate = certificate or self._certify("authority", self._name, key.public_key(), [
             (x509.BasicConstraints(ca=True, path_length=0), True), (_usage(signs_certificates=True), True)])
 
     def issue(self, name: str, common_name: str, public: ec.EllipticCurvePublicKey, purpose: x509.ObjectIdentifier,
@@ -155,7 +213,7 @@ class _Authority:
 
     def write(self, folder: Path) -> None:
         """Writes the authority's key and certificate."""
-        write_private_key(folder / "ca.key", self._key)
+        write_private_key(folder / CA_KEY, self._key)
         (folder / receiver_state.CA).write_bytes(_pem(self.certificate))
 
     def _certify(self, name: str, subject: x509.Name, public: ec.EllipticCurvePublicKey,
@@ -188,26 +246,18 @@ def _receiver(folder: Path, authority: _Authority, secrets: _Secrets, names: lis
     return State(folder)
 
 
-def _device(index: int, authority: _Authority, secrets: _Secrets, state: State,
-            settings: dict[str, Any]) -> tuple[Bundle, bytes]:
-    """What one watch is given, and the public half of its signing key, a point."""
+def _device(index: int, secrets: _Secrets, operator: Operator, settings: dict[str, Any]) -> tuple[Bundle, bytes]:
+    """What one simulated watch is given, and the public half of its signing key, a point."""
     name = f"device {index}"
     ueid, wearer = b"\x01" + secrets.bytes(name + ", ueid", 16), secrets.bytes(name + ", wearer", 16).hex()
     signing, client = secrets.key(name + ", signing"), secrets.key(name + ", TLS")
-    certificate = authority.issue(name, ueid.hex(), client.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH, [])
     nvs = {
         "sign_key": signing.private_numbers().private_value.to_bytes(32, "big"),
         "prompt_secret": secrets.bytes(name + ", prompts", 32),
         "client_key": client.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL,
                                            serialization.NoEncryption()),
     }
-    own = {
-        "ueid": ueid.hex(),
-        "receiver_signing_key": public_point(state.signing_key.public_key()).hex(),
-        "receiver_encryption_key": public_point(state.encryption_key.public_key()).hex(),
-    }
-    files = {"ca.der": _der(authority.certificate), "client.der": _der(certificate),
-             "settings.json": json.dumps(settings | own, indent=2, sort_keys=True).encode() + b"\n"}
+    files = operator.admit(name, ueid, client.public_key(), settings)
     return Bundle(ueid, wearer, nvs, files), public_point(signing.public_key())
 
 
@@ -229,7 +279,14 @@ def _der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def check_settings(settings: dict[str, Any]) -> None:
+    """Raises ProvisionError for one that is not the user's to set."""
+    for name in _OWN_SETTINGS & settings.keys():
+        raise ProvisionError(f"settings: {name}: set by provisioning")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """A JSON object of settings. Raises ProvisionError."""
     try:
         settings = json.loads(path.read_bytes())
     except OSError as error:
@@ -252,7 +309,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--database", metavar="URL", help="the receiver's database, a SQLite file unless given")
     options = parser.parse_args(arguments)
     try:
-        settings = _settings(options.settings) if options.settings else {}
+        settings = read_settings(options.settings) if options.settings else {}
         made = provision(options.folder, options.seed, options.devices, options.host, settings, int(time.time()),
                          options.database)
     except (ProvisionError, StoreError, OSError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simulator.devices.camera import Scene
@@ -13,8 +15,33 @@ LOOK_US = 400_000  # from the light to having read the screen
 FLASHES_US = 2_000_000  # to tell one rhythm of a lamp from another
 SHOWN_US = 25_000_000  # how long the face stays in front of the lens
 ENROL = Answer("wearer", after_s=4)
+AGREE_US = 4_000_000  # between two looks of who agrees at once
+READ_US = 8_000_000  # from the press that starts an enrolment to the one that stores it
 _PROMPT, _ENROL = (64, 150, 255), (255, 176, 32)  # the ring's colour on the screen
 _FLASH_MS = {(150, 150): _PROMPT, (600, 600): _ENROL}  # of a lamp: lit, dark
+
+
+def asks(watch: Watch) -> tuple[int, int, int] | None:
+    """_PROMPT, _ENROL or nothing: what the screen's ring says, or the rhythm of the lamp's last flashes."""
+    if not watch.wiring.panel:
+        edges_us = [us for us, _ in watch.shown_us if us >= watch.world.now_us - FLASHES_US][:3]
+        return _FLASH_MS.get(tuple(round(us / 1000) for us in np.diff(edges_us)))
+    ring = watch.display.rgb()[4, 120].astype(int)
+    return next((asked for asked in (_PROMPT, _ENROL) if abs(ring - asked).sum() < 40), None)
+
+
+class Agreeing:
+    """A wearer at a desk, who is before the lens and agrees whenever the watch asks to enrol, or to store."""
+
+    def __init__(self, watch: Watch, face: Any):
+        self._watch = watch
+        watch.camera.show(Scene(face))
+        self._look()
+
+    def _look(self) -> None:
+        if asks(self._watch) == _ENROL:
+            self._watch.press()
+        self._watch.world.after(AGREE_US, self._look)
 
 
 class Wearer:
@@ -37,19 +64,11 @@ class Wearer:
             self._watch.world.after(look_us, self._look)
 
     def _look(self) -> None:
-        """Read the screen, whose ring says what it asks, or the lamp's rhythm."""
-        has_panel = self._watch.wiring.panel is not None
-        ring = self._watch.display.rgb()[4, 120].astype(int) if has_panel else np.array(self._rhythm())
-        if abs(ring - _ENROL).sum() < 40:
+        asked = asks(self._watch)
+        if asked == _ENROL:
             self._answer(ENROL)
-        elif abs(ring - _PROMPT).sum() < 40:
+        elif asked == _PROMPT:
             self._answer(self._answers.pop(0) if self._answers else self._scenario.otherwise)
-
-    def _rhythm(self) -> tuple[int, int, int]:
-        """What the lamp's last flashes ask, as the ring's colour."""
-        since_us = self._watch.world.now_us - FLASHES_US
-        edges_us = [us for us, _ in self._watch.shown_us if us >= since_us][:3]
-        return _FLASH_MS.get(tuple(round(us / 1000) for us in np.diff(edges_us)), (0, 0, 0))
 
     def _answer(self, answer: Answer) -> None:
         world = self._watch.world
@@ -58,6 +77,11 @@ class Wearer:
             return
         self._busy_until_us = world.now_us + round(answer.after_s * 1e6) + SHOWN_US
         world.after(round(answer.after_s * 1e6), lambda: self._press(answer))
+
+    def _store(self) -> None:
+        """Agree to what the watch shows it would store."""
+        if asks(self._watch) == _ENROL:
+            self._watch.press()
 
     def _daylight(self) -> float:
         """The scenario's light now, straight between the times it gives."""
@@ -75,4 +99,6 @@ class Wearer:
         self._watch.press()
         if is_dark:  # that press only showed the prompt again
             self._watch.world.after(LOOK_US, self._watch.press)
+        if answer is ENROL:
+            self._watch.world.after(READ_US, self._store)
         self._watch.world.after(SHOWN_US, lambda: self._watch.camera.show(None))

@@ -10,6 +10,7 @@ from muster.signs import Signs
 from muster.timezone import iso_date
 
 _LIT_MS, _PROMPT_LIT_MS = 6000, 30000
+_REVIEW_MS, _LONG_PRESS_MS, _LOOK_MS = 60000, 1000, 50
 _AGAIN_MS = 1500  # from "look again" to the next try
 
 
@@ -91,20 +92,44 @@ class Attendant:
         return await self._checkin.verify(self.template, self._networks.threshold_e4)
 
     async def enrol(self):
-        """Make the wearer's template from what is before the camera now."""
+        """Make a template of what is before the camera now, and store it if the wearer, who sees it, agrees."""
         self._light(0)
         try:
-            template = await self._checkin.enrol()
-            self._board.keep_blob("template", self._networks.model_hash + template)
+            template, portraits = await self._checkin.enrol(self._networks.threshold_e4)
+            self.screen.review(portraits)
+            agreed = await self._agrees()
+            if self._on_press:  # a prompt took the screen, and that press was for it
+                self._recorder.log("not enrolled: a prompt came")
+                return
+            if agreed:
+                self._keep_template(template)
+            else:
+                self._recorder.log("not enrolled: the wearer declined")
+                self.screen.message("Declined", "Nothing is kept")
         except (checkin.CheckinError, OSError) as error:
             self._recorder.log("not enrolled: %s" % error)
             self.screen.message("Not enrolled", str(error))
-        else:
-            self.template = template
-            self._recorder.append(records.enrolled(sha256(template).digest()[:8], self._networks.model_hash))
-            self._recorder.log("enrolled")
-            self.screen.message("Enrolled", "Thank you")
         self._light(_LIT_MS)
+
+    def _keep_template(self, template):
+        self._board.keep_blob("template", self._networks.model_hash + template)
+        self.template = template
+        self._recorder.append(records.enrolled(sha256(template).digest()[:8], self._networks.model_hash))
+        self._recorder.log("enrolled")
+        self.screen.message("Enrolled", "Thank you")
+
+    async def _agrees(self) -> bool:
+        """Whether a press comes in time that is no long one."""
+        button = self._board.button
+        try:
+            await asyncio.wait_for_ms(button.press(), _REVIEW_MS)
+        except asyncio.TimeoutError:
+            return False
+        for _ in range(_LONG_PRESS_MS // _LOOK_MS):
+            await asyncio.sleep_ms(_LOOK_MS)
+            if not button.is_down():
+                return True
+        return False
 
     def show_result(self, outcome: int):
         self.screen.result(outcome)

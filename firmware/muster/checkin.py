@@ -10,7 +10,8 @@ from muster.vision.tflite import ModelError
 
 MATCHED, NOT_MATCHED, MISSED, UNABLE = 0, 1, 2, 3  # outcomes, docs/SPEC.md
 NO_REASON, BELOW_THRESHOLD, NO_ANSWER, CAMERA_FAULT, NOT_ENROLLED, MODEL_FAULT = 0, 1, 2, 5, 6, 7  # and quality's
-UNFIT = 12  # the board cannot ask or light; 8 to 11 are prompts.py's
+UNFIT = 12  # the board cannot ask, or has no light; 8 to 11 are prompts.py's
+UNLIKE = -1  # of an enrolment alone: its frames show different faces
 
 _FRAMES_A_TRY = 5
 _FRAME_PAUSE_MS = 400  # time for the wearer to follow the hint
@@ -90,15 +91,23 @@ class Checkin:
             return Result(MATCHED, NO_REASON, score_e4, seen)
         return Result(NOT_MATCHED, BELOW_THRESHOLD, score_e4, seen)
 
-    async def enrol(self) -> bytes:
-        """A template from several frames. Raises CheckinError."""
+    async def enrol(self, threshold_e4: int):
+        """(template, portraits): from several good frames that match each other, and what was seen on each.
+
+        Raises CheckinError.
+        """
         try:
             recogniser = self._open()
-            embeddings = []
+            embeddings: "list[bytes]" = []
+            portraits: "list[bytearray]" = []
             for n in range(_ENROL_FRAMES):
                 self._hint("Enrolling %d/%d" % (n + 1, _ENROL_FRAMES))
-                embeddings.append((await self._embedding(recogniser, []))[0])
-            return recogniser.template(embeddings)
+                embeddings.append((await self._embedding(recogniser, [], portraits))[0])
+            template = recogniser.template(embeddings)
+            for embedding in embeddings:
+                if recogniser.match(embedding, template) < threshold_e4:
+                    raise CheckinError(UNLIKE, "pictures differ")
+            return template, portraits
         except _NETWORKS_FAIL as error:
             raise CheckinError(MODEL_FAULT, str(error))
         finally:
@@ -117,8 +126,8 @@ class Checkin:
         self._lens.close()
         gc.collect()  # the networks and their arena go now, not in the middle of something
 
-    async def _embedding(self, recogniser, flaws: "list[int]"):
-        """(embedding, quality) of the first good frame; adds the flaws of those before it.
+    async def _embedding(self, recogniser, flaws: "list[int]", portraits=None):
+        """(embedding, quality) of the first good frame; adds the flaws of those before it, and its portrait.
 
         Raises CheckinError with the last frame's flaw where none was good.
         """
@@ -133,6 +142,8 @@ class Checkin:
                 face, seen = recogniser.look(frame, width, height)
                 flaw = seen.flaw
                 if not flaw:
+                    if portraits is not None:
+                        portraits.append(recogniser.portrait(frame, width, height, face))
                     return recogniser.embed(frame, width, height, face), seen
             except FrameError:  # no face has landmarks like these
                 flaw = quality.NO_FACE

@@ -41,6 +41,7 @@ class Recogniser:
 
     match = staticmethod(face.match)
     template = staticmethod(face.template)
+    portrait = staticmethod(face.portrait)
 
     def __init__(self, finder, embedder):
         self._finder = finder

@@ -5,6 +5,7 @@ from micropython import const
 
 _W = const(240)
 _GLYPH = const(8)
+_PORTRAIT = const(64)
 
 
 def _colour(red, green, blue):
@@ -77,6 +78,19 @@ class Screen:
         self._text("Enrol your face?", 88, 1, _GREY)
         self._text("Press", 108, 3, _WHITE)
         self._text("if you agree", 140, 2, _WHITE)
+        self._show()
+
+    def review(self, portraits):
+        """What a template was made of: up to three pictures of 64x64 RGB565. A press stores it, a long one does not."""
+        self._blank()
+        self._ring(_AMBER)
+        self._text("Store as numbers?", 48, 1, _GREY)
+        for n, portrait in enumerate(portraits[:3]):
+            picture = framebuf.FrameBuffer(portrait, _PORTRAIT, _PORTRAIT, framebuf.RGB565)
+            self._frame.blit(picture, 20 + n * (_PORTRAIT + 4), 72)
+        self._text("Press: yes", 146, 2, _WHITE)
+        self._text("Long: no", 170, 2, _WHITE)
+        self._text("No picture is kept", 196, 1, _GREY)
         self._show()
 
     def message(self, title: str, text: str):

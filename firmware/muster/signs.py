@@ -34,6 +34,10 @@ class Signs:
         """Even slow flashes for as long as a press is awaited."""
         self._show(_AMBER, (600, 600))
 
+    def review(self, portraits):
+        """The same: a press stores what cannot be shown, a long one does not."""
+        self.ask_enrol()
+
     def capture(self, hint: str):
         """Steady while the camera is open; the camera's own light is on too."""
         self.off()

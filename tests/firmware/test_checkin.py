@@ -71,6 +71,9 @@ class Recogniser:
             raise EmbeddingError("embeddings of 128 and 5 numbers, not 128")
         return embedding
 
+    def portrait(self, frame, width, height, face):
+        return "portrait of %d" % frame[1]
+
     def template(self, embeddings):
         if 0 in embeddings:
             raise EmbeddingError("an embedding is nought")
@@ -91,7 +94,7 @@ def case(frames, opens=True, networks="good", template="own", do="verify"):
     check = checkin.Checkin(lens, load, hints.append)
     try:
         if do == "enrol":
-            answer = asyncio.run(check.enrol())
+            answer = asyncio.run(check.enrol(5000))
         else:
             done = asyncio.run(check.verify(template, 5000))
             answer = [done.outcome, done.reason, done.score_e4, done.needs_person]
@@ -187,11 +190,17 @@ def test_the_wearer_is_told_what_to_do_and_given_time_to_do_it(check):
 
 def test_enrolment_takes_three_good_frames_and_says_which_it_is_at(check):
     _, (one, two) = check(
-        {"frames": [["face", 1], ["face", 2], ["face", 3]], "do": "enrol"},
-        {"frames": [["face", 1], ["NO_FACE", 0], ["face", 2], ["face", 3]], "do": "enrol"})
-    assert one["answer"] == two["answer"] == [1, 2, 3]
+        {"frames": [["face", 6001], ["face", 6002], ["face", 6003]], "do": "enrol"},
+        {"frames": [["face", 6001], ["NO_FACE", 0], ["face", 6002], ["face", 6003]], "do": "enrol"})
+    scores = [6001, 6002, 6003]
+    assert one["answer"] == two["answer"] == [scores, [f"portrait of {score}" for score in scores]]
     assert one["hints"] == ["Enrolling 1/3", "Enrolling 2/3", "Enrolling 3/3"]
     assert two["hints"] == ["Enrolling 1/3", "Enrolling 2/3", "Face the watch", "Enrolling 3/3"]
+
+
+def test_frames_that_do_not_match_their_mean_are_no_enrolment(check):
+    _, (one,) = check({"frames": [["face", 6001], ["face", 4999], ["face", 6003]], "do": "enrol"})
+    assert one["answer"] == [-1, "pictures differ"]
 
 
 def test_an_enrolment_that_fails_says_why(check):

@@ -146,3 +146,13 @@ except image.FrameError as error:
     result = str(error)
 """
     assert vm(script) == message
+
+
+def test_what_a_network_sees_is_shown_in_the_screens_bytes(vm):
+    """Every value of a channel, beside two others: the top five, six and five bits of pixel = int8 + 128."""
+    ramp = np.arange(256, dtype=np.uint8)
+    rgb = np.stack([ramp, ramp[::-1], np.roll(ramp, 77)], axis=-1)
+    given = (rgb ^ 0x80).tobytes()
+    shown = vm("from muster.vision import image\nresult = image.rgb565(bytes.fromhex(data)).hex()", given.hex())
+    red, green, blue = (rgb[:, n].astype(np.uint16) for n in range(3))
+    assert bytes.fromhex(shown) == ((red >> 3) << 11 | (green >> 2) << 5 | blue >> 3).astype(">u2").tobytes()

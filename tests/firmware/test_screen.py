@@ -35,6 +35,10 @@ STATES = [["idle", IDLE], ["idle", ["--:--", "no time yet", 0, 12, "soon", False
           ["capture", ["Look here"]], ["capture", ["Face the camera"]], ["result", [0]], ["result", [1]],
           ["result", [2]], ["result", [3]], ["ask_enrol", []], ["message", ["Enrolled", "Thank you"]],
           ["low_battery", [7]]]
+REVIEW = """
+portraits = [bytearray(bytes([n, 255 - n]) * 4096) for n in (1, 2, 3)]
+result = [drawn("review", [portraits])]
+"""
 
 
 def rgb565(colour):
@@ -132,6 +136,16 @@ def test_idle_says_what_waits_and_whether_the_receiver_was_reached(draw):
     assert colours(sent, line) == {rgb565(BACK), rgb565(GREY)}
     assert colours(offline, line) == {rgb565(BACK), rgb565(AMBER)}
     assert not np.array_equal(sent[line], other_time[line])
+
+
+def test_a_review_shows_what_was_seen_side_by_side_and_how_to_agree(vm):
+    (lit, pixels), = vm(SCRIPT.rsplit("result =", 1)[0] + REVIEW)
+    picture = np.frombuffer(b64decode(pixels), ">u2").reshape(240, 240).astype(int)
+    assert lit and picture[4, 120] == rgb565(AMBER)
+    for n in (1, 2, 3):
+        left = 20 + 68 * (n - 1)
+        assert colours(picture, slice(72, 136), slice(left, left + 64)) == {n << 8 | 255 - n}
+    assert rgb565(WHITE) in colours(picture, slice(146, 186))
 
 
 def test_no_result_but_a_match_is_green_and_none_is_red(draw):

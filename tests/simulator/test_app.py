@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from simulator import scenario
@@ -180,11 +181,36 @@ def test_enrolment_waits_for_the_press_that_agrees(start):
     assert watch.camera_opened == []  # and a press then agrees to nothing
     said(day, "enrol")
     watch.press()
-    watch.run(until_s=UPLOADED_S + 10)
+    watch.run(until_s=SETTLED_S + 60)
     assert watch.camera_opened
+    assert "template" not in watch.nvs["muster"]  # the wearer sees what would be stored
+    watch.press()
+    watch.run(until_s=UPLOADED_S + 10)
     assert len(bytes.fromhex(watch.nvs["muster"]["template"])) == 8 + 128
     said(day, "upload", wait_s=5)
     assert [set(record) >= {"template_hash", "model_hash"} for record in received(day, "enrolled")] == [True]
+
+
+@pytest.mark.parametrize("hand", ["long", "none"])
+def test_an_enrolment_that_the_wearer_declines_keeps_nothing(start, hand):
+    watch = (day := start()).watch
+    watch.lit = lambda: None
+    watch.camera.show(Scene(1))
+    watch.run(until_s=SETTLED_S)
+    said(day, "enrol")
+    watch.press()
+    watch.run(until_s=SETTLED_S + 10)
+    portrait = watch.display.rgb()[72:136, 20:84]
+    assert 2 < np.abs(portrait.astype(int) - portrait[32, 32]).mean() < 128  # a face, and no plain colour
+    if hand == "long":
+        watch.press(hold_ms=1500)
+    watch.run(until_s=SETTLED_S + 72)
+    assert any(line.endswith(" not enrolled: the wearer declined") for line in said(day, "log"))
+    assert "template" not in watch.nvs["muster"] and said(day, "status")[3] == "enrolled no"
+    taken = len(watch.camera_opened)
+    watch.press()
+    watch.run(until_s=SETTLED_S + 90)
+    assert len(watch.camera_opened) == taken
 
 
 def test_an_enrolment_without_a_face_says_so_and_changes_nothing(start):

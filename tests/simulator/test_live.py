@@ -183,6 +183,8 @@ def test_the_visitor_enrols_and_the_screen_says_so_in_words(visitor):
     visitor.do(do="type", line="enrol")
     visitor.until(lambda state: state["words"] == "Enrol your face? Press if you agree")
     visitor.do(do="press", button="boot")
+    visitor.until(lambda state: state["words"].startswith("Store as numbers? ") and "Press: yes" in state["words"])
+    visitor.do(do="press", button="boot")
     state = visitor.until(lambda state: state["words"] == "Enrolled. Thank you")
     assert state["frame"] > 0
     assert visitor.ask("GET", "/frame.jpg")[1][:2] == b"\xff\xd8"

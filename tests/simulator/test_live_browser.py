@@ -105,6 +105,9 @@ def test_a_visitor_enrols_and_answers_the_next_prompt_by_clicking(page):
     page.until(lambda: "Enrol your face?" in page.text("words"))
     page.until(lambda: "the wearer is asked" in page.text("output"))
     page.button("Press (boot)").click()
+    page.until(lambda: "Press: yes" in page.text("words"))
+    page.picture("enrol")
+    page.button("Press (boot)").click()
     page.until(lambda: "Enrolled. Thank you" in page.text("words"))
     page.fast_until(lambda: "Check-in. Press and look" in page.text("words"))
     assert page.speed_is("1")  # time slowed down by itself

@@ -92,6 +92,13 @@ class Embedder:
         return bytes(self._model.output(0))
 
 
+def portrait(frame, width: int, height: int, face: Face) -> bytearray:
+    """What the embedder sees of a face, for the screen: RGB565, high byte first, [FACE, FACE]. Raises FrameError."""
+    rgb = bytearray(3 * FACE * FACE)
+    image.crop(rgb, frame, width, height, image.similarity(face.landmarks, TEMPLATE), FACE)
+    return image.rgb565(rgb)
+
+
 def match(a: bytes, b: bytes) -> int:
     """Cosine of two embeddings times 10,000, rounded; 0 where one of them is nought. Raises EmbeddingError."""
     if len(a) != EMBEDDING or len(b) != EMBEDDING:

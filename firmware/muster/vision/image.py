@@ -111,6 +111,21 @@ def texture(grey: ptr8, size: int, part, sums):
     sums[5] = far_down
 
 
+def rgb565(rgb) -> bytearray:
+    """A picture for the screen, high byte first, of int8 RGB as the networks take it."""
+    target = bytearray(len(rgb) // 3 * 2)
+    _rgb565(target, rgb, len(rgb) // 3)
+    return target
+
+
+@micropython.viper
+def _rgb565(target: ptr8, rgb: ptr8, pixels: int):
+    for i in range(pixels):
+        green = rgb[3 * i + 1] ^ 0x80
+        target[2 * i] = (rgb[3 * i] ^ 0x80) & 0xF8 | green >> 5
+        target[2 * i + 1] = (green << 3) & 0xE0 | (rgb[3 * i + 2] ^ 0x80) >> 3
+
+
 def similarity(points, template) -> "tuple[int, int, int, int]":
     """The map from the template's coordinates to the points': x = a*u - b*v + x0, y = b*u + a*v + y0, all times 2**16.
 
