@@ -10,6 +10,8 @@ from boards.parts.button import Button
 from boards.parts.cell import Cell
 from boards.parts.lens import Lens
 from boards.parts.st7789 import St7789
+from boards.parts.ublox import Ublox
+from boards.parts.usb import Usb
 from boards.parts.wearable import Wearable
 
 
@@ -24,5 +26,7 @@ class Board(Wearable):
         self.lens = Lens(Signal(Pin(2, Pin.OUT)), data_pins=[11, 9, 8, 10, 12, 18, 17, 16], pclk_pin=13, vsync_pin=6,
                          href_pin=7, sda_pin=4, scl_pin=5, xclk_pin=15, xclk_freq=20000000)
         self.gnss = UART(1, 9600, tx=Pin(39), rx=Pin(38), rxbuf=2048)
+        self.standby = Ublox(self.gnss)  # a receiver that cannot be told to rest has none, and stays on
+        self.usb = Usb(14)
         self.cell = Cell(1, divider=2)
         self.button = Button(0)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from simulator.devices.charger import ADDRESS, Charger
 from simulator.devices.display import Display
+from simulator.devices.parts import Parts
 from simulator.modules import protocol as p
 from simulator.wiring import Line, Wiring
 
@@ -22,11 +23,15 @@ class Board:
     """`microvolts()` is the cell's voltage; `lit()` is called when what the wearer sees lights up, `changed()` when it
     lights up or goes dark."""
 
-    def __init__(self, wiring: Wiring, display: Display, microvolts: Callable[[], int], lit: Callable[[], None],
-                 changed: Callable[[], None]):
+    def __init__(self, wiring: Wiring, display: Display, parts: Parts, microvolts: Callable[[], int],
+                 lit: Callable[[], None], changed: Callable[[], None]):
         self.wiring = wiring
-        self._display, self._microvolts, self._lit, self._changed = display, microvolts, lit, changed
+        self._display, self._parts, self._lit, self._changed = display, parts, lit, changed
+        self._microvolts = microvolts
+        self.charger = Charger(microvolts)
         self.inputs = dict.fromkeys(wiring.buttons.values(), 1)
+        if wiring.usb is not None:
+            self.inputs[wiring.usb] = 0
         self.ladder_uv = wiring.ladder.idle_uv if wiring.ladder else 0
         self.reset()
 
@@ -34,8 +39,8 @@ class Board:
         """The chip lets go of its pins."""
         self._outputs: dict[int, int] = {}
         self._buses: dict[tuple[int, int], tuple[int, int]] = {}  # (kind, unit) to two pins
-        self._charger = Charger(self._microvolts)
         self._display.on = self._display.lit = False
+        self._display.asleep = True
 
     @property
     def light(self) -> bool:
@@ -62,6 +67,7 @@ class Board:
         elif kind == p.SPI and self._has_panel(unit):
             assert self.wiring.panel
             self._display.write(payload, bool(self._outputs.get(self.wiring.panel.dc)))
+            self._parts.put("panel", "asleep" if self._display.asleep else "on")
         elif kind == p.BITSTREAM and unit == self.wiring.pixel and len(payload) == 3:
             green, red, blue = payload
             self._glow((red, green, blue))
@@ -82,8 +88,8 @@ class Board:
         if not bus or address != ADDRESS or (payload[0], payload[1]) != (bus.sda, bus.scl):
             return 1, b""
         if payload[2:]:
-            self._charger.write(register, payload[2])
-        return 0, bytes((self._charger.read(register),))
+            self.charger.write(register, payload[2])
+        return 0, bytes((self.charger.read(register),))
 
     def _is_on(self, line: Line) -> bool:
         return self._outputs.get(line.pin) == line.on
@@ -96,6 +102,8 @@ class Board:
     def _show(self, pin: int) -> None:
         """A pin has changed: the panel's backlight, or the lamp?"""
         panel, lamp = self.wiring.panel, self.wiring.lamp
+        if pin == self.wiring.light.pin:
+            self._parts.put("camera light", "on" if self.light else "off")
         if panel and pin == panel.backlight.pin:
             self._light_up(self._is_on(panel.backlight))
         elif lamp and pin == lamp.pin:
@@ -109,6 +117,7 @@ class Board:
 
     def _light_up(self, is_lit: bool) -> None:
         was_lit, self._display.lit = self._display.lit, is_lit
+        self._parts.put("backlight" if self.wiring.panel else "lamp", "on" if is_lit else "off")
         self._changed()
         if is_lit and not was_lit:
             self._lit()

@@ -19,7 +19,8 @@ CAMERA_FAULTS = {"camera-none": "none-frames", "camera-missing": "not-found", "c
 def plan(watch: Watch, scenario: Scenario) -> None:
     """Before the watch first boots."""
     watch.crystal = Crystal(scenario.drift_ppm)
-    watch.gnss_interval_s = scenario.gnss_interval_s
+    if watch.gnss_line:
+        watch.gnss_line.interval_s = scenario.gnss_interval_s
     for period in scenario.network:
         _during(watch, period, _network(watch, period.kind))
     for period in scenario.faults:
@@ -84,7 +85,9 @@ def _fidget(watch: Watch, scenario: Scenario) -> None:
 
 def _power(watch: Watch, scenario: Scenario) -> None:
     power = scenario.power
-    watch.battery = Battery(power.level, power.hours, sorted((_us(p.start_s), _us(p.end_s)) for p in power.charger))
+    watch.battery = Battery(watch.meter, power.level, power.capacity_mah)
+    for period in power.charger:
+        _during(watch, period, watch.plug)
     watch.brown_out_below = power.brown_out_below
     if power.cut_at_flash_op:
         watch.power.cut(after_flash_ops=power.cut_at_flash_op)

@@ -68,10 +68,10 @@ class Action:
 
 @dataclass(frozen=True)
 class Power:
-    """The cell's charge at the start (0..1) and hours from full to empty; at which charge a load resets the chip."""
+    """The cell's charge at the start (0..1) and its capacity; at which charge a load resets the chip."""
 
     level: float = 0.95
-    hours: float = 40
+    capacity_mah: float = 500
     charger: tuple[Period, ...] = ()
     brown_out_below: float = 0
     cut_at_flash_op: int = 0

@@ -19,8 +19,12 @@ from simulator.devices.camera import Camera, CameraError
 from simulator.devices.chip import Chip
 from simulator.devices.crystal import Crystal
 from simulator.devices.display import Display, Screens
+from simulator.devices.meter import Meter
 from simulator.devices.network import HANDSHAKE_US, LOOKUP_US, SLOW_US, Network
+from simulator.devices.parts import Parts
 from simulator.devices.power import Power
+from simulator.devices.sleep import Sleep
+from simulator.devices.ublox import BYTE_US, Line, Ublox
 from simulator.modules import protocol as p
 from simulator.vm import Vm, VmStopped
 from simulator.wiring import BOARDS, Wiring
@@ -29,8 +33,9 @@ from simulator.world import World
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 BOOT_US = 400_000  # ROM, bootloader and MicroPython's own start on the chip
 FRAME_US = 66_667  # 15 frames a second
-NMEA_US = 120_000  # from the start of a second to the end of its sentences on the wire
 SETTLE_US = 200_000
+ENUMERATED_US = 300_000  # from the cable to the first byte, where that woke the watch
+CABLE_US = 10_000_000  # how long who typed leaves the cable in
 
 
 class WatchError(Exception):
@@ -59,12 +64,13 @@ class Watch:
         self.display.finished = self.screens.keep
         self.lit: Callable[[], None] = lambda: None  # called when the screen lights up
         self.shown_us: list[tuple[int, bool]] = []  # when what the wearer sees lit up (True) or went dark
-        self.battery = Battery()
+        self.meter = Meter()
+        self.parts = Parts(self.meter, wiring, lambda: self.world.now_us)
+        self.battery = Battery(self.meter)
         self.brown_out_below = 0.0  # charge of the battery under which camera or radio reset the chip
         self.crystal = Crystal()
         self.network = Network(server, lambda: self.world.now_us)
         self.sentences = sentences
-        self.gnss_interval_s = 1
         self.network_used = network_used
         self.power = Power(self._power_on, self._power_off, self._plan_cut)
         self.boots: list[tuple[int, int]] = []  # (time_us, reset cause)
@@ -78,11 +84,16 @@ class Watch:
         self._waiting_us: int | None = None
         self._events: list[tuple[int, int, int, int, bytes]] = []
         self._stuck: set[int] = set()  # pins whose button is
-        self.board = Board(wiring, self.display, lambda: self.battery.microvolts(self.world.now_us),
+        self._sleep = Sleep(0)
+        self._woken_by = 0  # what ended the deep sleep before this boot
+        self._unsent: list[bytes] = []  # to the GNSS receiver, when the chip fell asleep
+        self._life = 0  # counts switchings of the power: what one life has planned is not for the next
+        self._unplug_us = 0  # when who typed takes the cable out; 0: it stays as it is
+        self.board = Board(wiring, self.display, self.parts, lambda: self.battery.microvolts(self.world.now_us),
                            lambda: self.lit(), self._changed)
         self._rtc_offset_us = 0
-        if sentences:
-            self.world.at(NMEA_US, self._second)
+        self.receiver = Ublox(lambda unix_ms: self.sentences(unix_ms) if self.sentences else b"")
+        self.gnss_line = Line(self.world, self.receiver, self._hear_gnss, self._tell_gnss) if sentences else None
         self.power.on()
 
     # power
@@ -91,15 +102,45 @@ class Watch:
         """Boot; after a power cut the RTC has lost its time."""
         if cause == PWRON_RESET:
             self._rtc_offset_us = -self.crystal.chip_us(self.world.now_us)
-        self.world.after(BOOT_US, lambda: self._boot(cause))
+            self.parts.rest()
+            if self.gnss_line:
+                self.gnss_line.power_on()
+        self._plan_boot(cause)
+
+    def _plan_boot(self, cause: int, after_us: int = 0) -> None:
+        """The chip begins to boot, later if it sleeps deeply, unless the power is switched before."""
+        life = self._life
+
+        def boot() -> None:
+            if self._life == life:
+                self._boot(cause)
+
+        def begin() -> None:
+            if self._life == life:
+                self.parts.put("chip", "running")
+                self.world.after(BOOT_US, boot)
+
+        if after_us:
+            self.world.after(after_us, begin)
+        else:
+            begin()
 
     def _power_off(self) -> None:
+        self._halt()
+        self.parts.off()
+
+    def _halt(self) -> None:
+        """The chip stops, and with it what it drives."""
+        self._life += 1
         if self._vm:
             self._vm.kill()
         self._vm = self._waiting_us = None
         self._events.clear()
+        self._unsent.clear()
+        self._sleep.end(self.world.now_us)
         self.board.reset()
         self.network.active(False)
+        self.parts.rest()
 
     def _plan_cut(self, after_flash_ops: int) -> bool:
         """Tell the watch that runs; False where none does."""
@@ -108,11 +149,13 @@ class Watch:
 
     def reset(self) -> None:
         """Pull the reset pin."""
-        self._power_off()
+        self._halt()
         self._power_on(HARD_RESET)
 
     def _boot(self, cause: int) -> None:
-        self._power_off()
+        self._woken_by = (self._sleep.woken_by or p.TIMER) if cause == DEEPSLEEP_RESET else 0
+        self._halt()
+        self._sleep = Sleep(self.world.now_us)
         self.boots.append((self.world.now_us, cause))
         self._vm = Vm(self.image, self.bits, self.crystal)
 
@@ -155,8 +198,38 @@ class Watch:
         return self.console_output[start:].decode(errors="replace")
 
     def type(self, data: bytes) -> None:
-        """Bytes into the serial console."""
-        self._deliver(p.CONSOLE_RX, payload=data)
+        """Bytes into the serial console, through a USB cable that is plugged in for it where none is."""
+        delay_us = ENUMERATED_US if self._sleep.is_asleep else 0
+        if not self.is_plugged:
+            self.plug(True)
+            self._unplug_us = self.world.now_us + CABLE_US
+            self.world.at(self._unplug_us, self._unplug)
+        elif self._unplug_us:
+            self._unplug_us = self.world.now_us + CABLE_US
+        if delay_us:
+            self.world.after(delay_us, lambda: self._deliver(p.CONSOLE_RX, payload=data))
+        else:
+            self._deliver(p.CONSOLE_RX, payload=data)
+
+    def plug(self, is_plugged: bool) -> None:
+        """USB's cable comes, with power and the console, or goes."""
+        self._unplug_us = 0
+        self.battery.plug(is_plugged, self.world.now_us)
+        self.parts.plug(is_plugged)
+        self.board.charger.is_plugged = is_plugged
+        if self.wiring.usb is not None:
+            self._input(self.wiring.usb, int(is_plugged))
+
+    @property
+    def is_plugged(self) -> bool:
+        return self.parts.is_plugged
+
+    def _unplug(self) -> None:
+        """Who typed takes the cable out, when nothing was typed for a while."""
+        if self._unplug_us > self.world.now_us:
+            self.world.at(self._unplug_us, self._unplug)
+        elif self._unplug_us:
+            self.plug(False)
 
     def interrupt(self) -> None:
         """Ctrl-C for a firmware that computes and does not look at its console."""
@@ -192,27 +265,52 @@ class Watch:
             self._serve(self._vm)
             return
         limit_us = target_us if self._waiting_us is None else min(self._waiting_us, target_us)
-        while not self._events and self.world.next_us is not None and self.world.next_us <= limit_us:
+        while not self._is_called and self.world.next_us is not None and self.world.next_us <= limit_us:
             before = self._vm
             self.world.step()
             if self._vm is not before:
                 return
-        if not self._events:
+        if not self._is_called:
             self.world.now_us = max(self.world.now_us, limit_us)
             if self._vm is None or self.world.now_us < (self._waiting_us or 0):
                 return
         assert self._vm
         self._waiting_us = None
         now_us = self.world.now_us
-        self._vm.send([*self._events, (p.WAIT, 0, 0, now_us, b"")])
+        self._vm.send([*self._events, (p.WAIT, 0, self._wake(), now_us, b"")])
         self._events.clear()
+
+    @property
+    def _is_called(self) -> bool:
+        """Whether something ends the chip's waiting."""
+        return bool(self._vm and (self._sleep.woken_by if self._sleep.is_asleep else self._events))
+
+    def _wait(self, how: int, until_us: int) -> None:
+        self._waiting_us = until_us
+        if how == p.ASLEEP:
+            self.parts.put("chip", "light sleep")
+            self._sleep.begin(self.board.inputs)
+            self.network.disconnect()  # the radio does not run in it
+        else:
+            self.parts.put("chip", "waiting")
+
+    def _wake(self) -> int:
+        """End of a sleep, if it was one: what ended it."""
+        if not self._sleep.is_asleep:
+            return 0
+        self._sleep.end(self.world.now_us)
+        self.parts.put("chip", "waiting")
+        for data in self._unsent:
+            self._send_gnss(data)
+        self._unsent.clear()
+        return self._sleep.woken_by or p.TIMER
 
     def _serve(self, vm: Vm) -> None:
         """Handle the VM's messages until it waits."""
         while self._vm is vm:
             kind, unit, flags, time_us, payload = vm.receive()
             if kind == p.WAIT:
-                self._waiting_us = time_us
+                self._wait(unit, time_us)
                 return
             self.world.now_us = max(self.world.now_us, time_us)
             if kind < p.HELLO:
@@ -226,6 +324,13 @@ class Watch:
         if kind == p.CONSOLE_TX:
             self.console_output += payload
             self.printed_more()
+        elif kind == p.UART_TX:
+            if unit == self.wiring.gnss_uart and self.board.hears_gnss and self.wiring.gnss[0] is not None:
+                self.world.after(len(payload) * 100_000 // flags, lambda: self._send_gnss(payload))
+        elif kind == p.FREQ:
+            self.parts.frequency(flags)
+        elif kind == p.WAKE_ON:
+            self._sleep.wake_on(unit, flags, payload)
         else:
             self.board.posted(kind, unit, flags, payload)
 
@@ -248,8 +353,10 @@ class Watch:
             return 0, b""
         if kind == p.CAMERA_INIT:
             return self._camera_init(unit, flags, payload), b""
+        if kind == p.CAMERA_DEINIT:
+            self.parts.put("camera", "standby")
         if kind == p.CAMERA_CAPTURE:
-            self.world.now_us += FRAME_US
+            self._run(FRAME_US)
             self.camera_opened.append((self.world.now_us, self.light))
             return 0, self.camera.capture(self.world.now_us) or b""
         if kind == p.WIFI:
@@ -272,22 +379,31 @@ class Watch:
             self._power_off()
             text = self._last_console().strip()
             raise WatchError(f"the firmware ended: {text if 'Traceback' in text else (text.splitlines() or [''])[-1]}")
-        self._power_off()
         if kind == p.POWER_CUT:
+            self._power_off()
             self._power_on()
         elif unit == p.DEEP_SLEEP:
-            if payload:
-                self.world.after(int(payload) * 1000 + BOOT_US, lambda: self._boot(DEEPSLEEP_RESET))
+            self._sleep_deeply(int(payload) * 1000 if payload else None)
         else:
+            self._halt()
             self._power_on(SOFT_RESET)
             self._is_raw = bool(flags)
+
+    def _sleep_deeply(self, for_us: int | None) -> None:
+        """Until then, or until a pin wakes it; None: until a pin does."""
+        self._halt()
+        self.parts.put("chip", "deep sleep")
+        self.parts.put("PSRAM", "off")
+        self._sleep.begin(self.board.inputs, is_deep=True)
+        if self._sleep.woken_by or for_us is not None:
+            self._plan_boot(DEEPSLEEP_RESET, 0 if self._sleep.woken_by else for_us or 0)
 
     def _greeting(self) -> bytes:
         boot_seed = hashlib.sha256(f"{self.seed}/{len(self.boots)}".encode()).hexdigest()
         return json.dumps({"seed": boot_seed, "rtc_offset_us": self._rtc_offset_us, "reset_cause": self.boots[-1][1],
                            "unique_id": hashlib.sha256(f"id/{self.seed}".encode()).hexdigest()[:12],
                            "partitions": flash.table(), "nvs": self.nvs,
-                           "raw_repl": self._take_raw(),
+                           "raw_repl": self._take_raw(), "wake_reason": self._woken_by,
                            "cut_in": self.power.take_cut()} | self.chip.greeting()).encode()
 
     def _take_raw(self) -> bool:
@@ -300,18 +416,27 @@ class Watch:
         return kind == p.CAMERA_INIT or (kind == p.WIFI and unit == p.WIFI_ACTIVE and bool(flags))
 
     def _camera_init(self, pixel_format: int, frame_size: int, pins: bytes) -> int:
-        self.world.now_us += SETTLE_US
-        if not self.board.has_camera(pins):
-            return errno.ENODEV
+        self.parts.put("camera", "active")
+        self._run(SETTLE_US)
         try:
+            if not self.board.has_camera(pins):
+                raise CameraError(errno.ENODEV)
             self.camera.init(pixel_format, frame_size)
         except CameraError as error:
+            self.parts.put("camera", "standby")
             return error.code
         return 0
+
+    def _run(self, for_us: int) -> None:
+        """The chip is busy for so long."""
+        self.parts.put("chip", "running")
+        self.world.now_us += for_us
+        self.parts.put("chip", "waiting")
 
     def _wifi(self, unit: int, flags: int) -> int:
         if unit == p.WIFI_ACTIVE:
             self.network.active(bool(flags))
+            self.parts.put("Wi-Fi", "receiving" if flags else "off")
         elif unit == p.WIFI_CONNECT:
             self.network.connect()
         elif unit == p.WIFI_DISCONNECT:
@@ -323,7 +448,9 @@ class Watch:
         address = self.network.resolve()
         if address is None:
             return 1, b""
-        self.world.now_us += HANDSHAKE_US
+        self.parts.put("Wi-Fi", "transmitting")
+        self._run(HANDSHAKE_US)
+        self.parts.put("Wi-Fi", "receiving")
         self.network_used()
         return 0, f"{address[0]} {address[1]}".encode()
 
@@ -335,17 +462,32 @@ class Watch:
         if self.board.inputs[pin] != level and pin not in self._stuck:
             self.board.inputs[pin] = level
             self._deliver(p.PIN_EDGE, pin, level)
+            was_woken = self._sleep.woken_by
+            self._sleep.look(self.board.inputs)
+            if self._sleep.is_deep and self._sleep.woken_by and not was_woken:
+                self._life += 1  # the timer's boot is not to be
+                self._plan_boot(DEEPSLEEP_RESET)
 
-    def _second(self) -> None:
-        assert self.sentences
-        unix_ms = self.world.unix_ms - NMEA_US // 1000
-        self.world.after(self.gnss_interval_s * 1_000_000, self._second)
-        if self._vm and self.board.hears_gnss:
-            data = self.sentences(unix_ms)
-            if data:
-                self._deliver(p.UART_RX, self.wiring.gnss_uart, payload=data)
+    def _send_gnss(self, data: bytes) -> None:
+        """The chip's bytes are over, unless it sleeps: then they go when it wakes."""
+        if self._sleep.is_asleep:
+            self._unsent.append(data)
+        elif self.gnss_line:
+            self.gnss_line.hear(data)
+
+    def _hear_gnss(self, data: bytes, began_us: int) -> None:
+        """The receiver's bytes are over; those are lost that began while the chip slept."""
+        if self.board.hears_gnss:
+            lost = max(0, -(-(self._sleep.woke_us - began_us) // BYTE_US))
+            self._deliver(p.UART_RX, self.wiring.gnss_uart, payload=data[lost:])
+
+    def _tell_gnss(self, state: str) -> None:
+        if self.parts.is_on:
+            self.parts.put("GNSS", state)
 
     def _deliver(self, kind: int, unit: int = 0, flags: int = 0, payload: bytes = b"") -> None:
+        if self._sleep.is_asleep and kind not in (p.STALLED, p.FLASH_CUT):
+            return  # a sleeping chip is deaf; its pins wake it by their level
         if self._vm:
             self._events.append((kind, unit, flags, self.world.now_us, payload))
 

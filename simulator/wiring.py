@@ -82,6 +82,9 @@ class Wiring:
     cell: int | None = None  # ADC pin, behind two equal resistors
     charger: Bus | None = None  # an SY6970 that measures the cell
     ladder: Ladder | None = None
+    usb: int | None = None  # high while USB's 5 V are there
+    sensor: str = "OV2640"  # this and the receiver: which rows of devices/currents.py
+    receiver: str = "SAM-M8Q"
     named: dict[str, int] = field(default_factory=dict)  # other pins on which the board has something of its own
 
     @property
@@ -95,19 +98,19 @@ _EYE_CAMERA = Camera(data_pins=(11, 9, 8, 10, 12, 18, 17, 16), pclk_pin=13, vsyn
 BOARDS = {
     # Espressif, ESP32-S3-EYE schematics: main board V2.2, sub-board V1.1. GNSS and cell as in docs/BOARDS.md.
     "esp32_s3_eye": Wiring(
-        buttons={"boot": 0}, camera=_EYE_CAMERA, light=Line(3), gnss=(38, 39), cell=2,
+        buttons={"boot": 0}, camera=_EYE_CAMERA, light=Line(3), gnss=(38, 39), cell=2, usb=40,
         panel=Panel(bus=2, sck=21, mosi=47, dc=43, cs=44, backlight=Line(48, on=0)),
         ladder=Ladder(1, 3_300_000, {"up": 380_000, "down": 820_000, "play": 1_980_000, "menu": 2_410_000}),
         named={"microphone SCK": 41, "microphone WS": 42}),
     # Seeed Studio Wiki: "Getting Started with ... XIAO ESP32S3 (Sense)"; "Camera Usage", table of the slot's GPIOs.
     "xiao_esp32s3_sense": Wiring(
-        buttons={"boot": 0}, light=Line(21, on=0), gnss=(43, 44), cell=1, lamp=Line(2),
+        buttons={"boot": 0}, light=Line(21, on=0), gnss=(43, 44), cell=1, usb=4, lamp=Line(2),
         camera=Camera(data_pins=(15, 17, 18, 16, 14, 12, 11, 48), pclk_pin=13, vsync_pin=38, href_pin=47, sda_pin=40,
                       scl_pin=39, xclk_pin=10),
         named={"microphone CLK": 42, "microphone DATA": 41, "card SCK": 7, "card MISO": 8, "card MOSI": 9}),
     # Freenove, Freenove_ESP32_S3_WROOM_Board: ESP32S3_Pinout.png, CAMERA_MODEL_ESP32S3_EYE, Sketch_04.1_SDMMC_Test.
     "freenove_esp32_s3_wroom": Wiring(
-        buttons={"boot": 0}, camera=_EYE_CAMERA, light=Line(2), gnss=(41, 42), cell=1, pixel=48,
+        buttons={"boot": 0}, camera=_EYE_CAMERA, light=Line(2), gnss=(41, 42), cell=1, usb=14, pixel=48,
         named={"card CMD": 38, "card CLK": 39, "card D0": 40, "UART0 TX": 43, "UART0 RX": 44}),
     # LilyGO, T-CameraPlus-S3: README.md, PinOverview of V1.2.
     "t_cameraplus_s3": Wiring(

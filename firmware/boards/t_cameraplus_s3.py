@@ -24,5 +24,5 @@ class Board(Wearable):
                          pclk_pin=10, vsync_pin=3, href_pin=5, sda_pin=1, scl_pin=2, xclk_pin=7, powerdown_pin=4,
                          xclk_freq=20000000)
         self.gnss = UART(1, 9600, rx=Pin(44), rxbuf=2048)
-        self.cell = Sy6970(I2C(0, sda=Pin(33), scl=Pin(37), freq=400000))
+        self.cell = self.usb = Sy6970(I2C(0, sda=Pin(33), scl=Pin(37), freq=400000))
         self.button = Button(17)

@@ -3,16 +3,20 @@
 import asyncio
 import gc
 import sys
+import time
 
 from muster import prompts, records
 from muster.attendant import Attendant
 from muster.clock import NETWORK, RTC
 from muster.commands import commands
 from muster.console import Console
+from muster.duty import Duty
 from muster.journal import Journal, JournalFull
+from muster.listener import Listener
 from muster.networks import Networks, NetworksError
-from muster.power import LOW_PERCENT, percent
+from muster.power import AWAKE_PERCENT, EMPTY_PERCENT, LOW_PERCENT, Idle, percent
 from muster.recorder import Recorder
+from muster.screen import Screen
 from muster.segments import Identity, Segments
 from muster.settings import SettingsError, load
 from muster.timezone import TzError, Zone
@@ -24,6 +28,7 @@ BUILT_UNIX_S = 1767225600  # 2026-01-01: no time before it is believed
 _NETWORK_UNCERTAINTY_MS, _RTC_UNCERTAINTY_MS = 2000, 10000
 _LOOK_S, _STATUS_S = 300, 3600  # between looks at the battery, and between status records
 _FIRST_UPLOAD_S = 120
+_EMPTY_MS, _EMPTY_LIT_MS = 1800000, 3000  # between an empty watch's looks at its battery; its answer to a press
 _RESTART_S = 60  # from a fault to the boot after it: a fault that comes back must not fill the journal
 
 
@@ -47,6 +52,8 @@ class App:
         if self.segments.mark:
             asked.apply(self.segments.mark)
         self.recorder = Recorder(self.segments, board.uptime_ms, board.keep_rtc, BUILT_UNIX_S)
+        self._duty = Duty(settings.fix_moving_s, settings.fix_still_s)
+        self._listener = Listener(board.gnss, board.standby, self._duty, self.recorder, board.uptime_ms)
         self.attendant = Attendant(board, settings, zone, asked, self.networks, self.recorder, self._upload_status)
         self._uplink = Uplink(self.segments, board.uplink(settings, self._secret("client_key")).connect,
                               settings.receiver_host, ueid, bytes.fromhex(settings.receiver_signing_key))
@@ -63,8 +70,10 @@ class App:
             self.recorder.append(records.fault("board", "no check-ins: " + self.attendant.unfit))
         console = Console(self.board.stdin, self.board.stdout, commands(self))
         attendant = self.attendant
+        if self._settings.sleep:
+            Idle(self.board.sleep, self.board.hurry, self._spare_ms).install()
         try:
-            await asyncio.gather(self.recorder.listen(self.board.gnss), attendant.ask(), attendant.serve_presses(),
+            await asyncio.gather(self._listener.run(), attendant.ask(), attendant.serve_presses(),
                                  self._send(), attendant.darken(), self._watch_over(), console.run())
         except Exception as error:  # what nobody foresaw ends this boot, not the watch
             sys.print_exception(error)
@@ -121,6 +130,9 @@ class App:
         while True:
             gc.collect()
             charge = percent(self.board.battery_mv())
+            self._duty.is_saving = charge < LOW_PERCENT
+            if charge <= EMPTY_PERCENT and not self.board.is_on_usb():
+                self._shut_down()
             if charge < LOW_PERCENT:
                 self.attendant.warn_of_battery(charge)
             self.recorder.tick()
@@ -130,6 +142,20 @@ class App:
                                                     self.segments.free_sectors, self.recorder.lost))
             await asyncio.sleep(_LOOK_S)
 
+    def _spare_ms(self):
+        """For how long nothing but a task that falls due needs the chip awake; None: something needs it now."""
+        if self.attendant.screen.lit or self._sending.locked():
+            return None
+        quiet_ms = self._listener.quiet_ms()
+        return None if quiet_ms and self.board.is_on_usb() else quiet_ms
+
+    def _shut_down(self):
+        """Sleep until the battery is charged, before it fails in the middle of something."""
+        self.recorder.flush()
+        self.recorder.append(records.fault("battery", "empty: the watch sleeps until it is charged"))
+        self.attendant.screen.off()
+        self.board.sleep_deeply(_EMPTY_MS)
+
     def _secret(self, name):
         blob = self.board.blob(name)
         if blob is None:
@@ -137,11 +163,27 @@ class App:
         return blob
 
 
+def sleep_while_empty(board):
+    """Go on sleeping where the battery was empty and has not been charged; a press shows the wearer why."""
+    charge = percent(board.battery_mv())
+    was_empty = board.reset_cause() == "deep sleep"
+    if charge > (AWAKE_PERCENT if was_empty else EMPTY_PERCENT) or board.is_on_usb():
+        return
+    if board.woke_by_press():
+        if board.display:
+            Screen(board.display).low_battery(charge)
+        elif board.lamp:
+            board.lamp.light(255, 0, 0)
+        time.sleep_ms(_EMPTY_LIT_MS)
+    board.sleep_deeply(_EMPTY_MS)
+
+
 def run():
     """Start the watch on the board that its settings name; what is wrong with them is one line on the console."""
     try:
         settings = load("settings.json")
         board = __import__("boards." + settings.board, None, None, ["Board"]).Board()
+        sleep_while_empty(board)
         app = App(board, settings)
     except (SettingsError, AppError, NetworksError, TzError, prompts.PromptsError, ImportError) as error:
         print("muster:", error)

@@ -7,10 +7,9 @@ from muster.clock import GNSS, NETWORK, RTC, Clock, ClockError
 from muster.gnss import Parser
 from muster.journal import JournalFull
 from muster.segments import RESERVE
-from muster.track import Track
+from muster.track import ON, Track
 
 _GNSS_UNCERTAINTY_MS = 200
-_GNSS_LATE_MS = 120  # from a second's begin to the end of its sentences
 _RESET_S = 600  # between two settings of the clock by GNSS
 _VOUCHED_MS = 300000  # farther from the receiver's signed time GNSS is not believed: a spoofer, or a worn-out receiver
 _TRACK_S = 900  # oldest fix that waits for company in RAM
@@ -30,6 +29,7 @@ class Recorder:
         self._keep_rtc = keep_rtc
         self._parser = Parser(not_before_s)
         self.track = Track(self.uptime_s())
+        self.receiver = ON  # its power, one of track.py's
         self._fixes: "list[tuple]" = []  # kept, and not yet recorded
         self._clock_set_s = -_RESET_S  # uptime when GNSS last set the clock
         self._vouched_ms: "int | None" = None  # unix time of the boot by the last receipt
@@ -75,26 +75,23 @@ class Recorder:
             self.append(records.clock(jump.source, jump.new_ms, jump.old_ms))
             self.clock_changed.set()
 
-    async def listen(self, gnss):
-        """What the GNSS receiver on the stream `gnss` says, each second; None: the board has no receiver."""
-        if gnss is None:
-            return
-        reader = asyncio.StreamReader(gnss)
-        while True:
-            data = await reader.read(1024)
-            uptime_s = self.uptime_s()
-            for fix in self._parser.feed(data):
-                if fix.unix_s is not None:
-                    self._hear_time(fix.unix_s * 1000 + fix.ms + _GNSS_LATE_MS, uptime_s)
-                self._keep(self.track.add(fix, uptime_s))
-            self._keep(self.track.tick(uptime_s))
+    def hear(self, data: bytes, late_ms: int) -> bool:
+        """Take what the GNSS receiver says; whether that ends an epoch, whose time was `late_ms` ago."""
+        uptime_s = self.uptime_s()
+        fixes = self._parser.feed(data)
+        for fix in fixes:
+            if fix.unix_s is not None:
+                self._hear_time(fix.unix_s * 1000 + fix.ms + late_ms, uptime_s)
+            self._keep(self.track.add(fix, uptime_s))
+        self._keep(self.track.tick(uptime_s))
+        return bool(fixes)
 
     def tick(self):
         """Call it now and then: a silent receiver is noticed, and fixes that have waited long are recorded."""
         uptime_s = self.uptime_s()
         if self._fixes and uptime_s - self._fixes[0][0] > _TRACK_S:
             self.flush()
-        self._keep(self.track.tick(uptime_s))
+        self._keep(self.track.tick(uptime_s, self.receiver))
 
     def flush(self):
         """Record the fixes that wait in RAM."""

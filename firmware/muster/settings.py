@@ -14,17 +14,19 @@ class Settings:
 
     board (module in boards/), zone (POSIX TZ), waking ([first, last] minute of the local day), prompts_per_day,
     spacing_s (least time between prompts), answer_s (time to answer one), reminder_s, tries (of the camera a prompt),
-    upload_s (longest time between uploads), receiver_host, receiver_port, wifi (rows of ssid and key), ueid (hex),
+    upload_s (longest time between uploads), fix_moving_s and fix_still_s (time between fixes: 1, the receiver stays on; or 10
+    and more, it rests between them), sleep (whether the chip does when nothing is to be done), receiver_host, receiver_port, wifi (rows of ssid and key), ueid (hex),
     receiver_signing_key and receiver_encryption_key (hex, uncompressed P-256 points).
     """
 
     def __init__(self, values: dict):
         for name, check, reason in _FIELDS:
-            if name not in values:
+            if name not in values and name not in _DEFAULTS:
                 raise SettingsError("settings.json: %s: missing" % name)
-            if not check(values[name]):
+            value = values[name] if name in values else _DEFAULTS[name]
+            if not check(value):
                 raise SettingsError("settings.json: %s: must be %s" % (name, reason))
-            setattr(self, name, values[name])
+            setattr(self, name, value)
         for name in values:
             if not hasattr(self, name):
                 raise SettingsError("settings.json: %s: not a setting" % name)
@@ -73,6 +75,11 @@ def _wifi(value):
         isinstance(row, dict) and _text(row.get("ssid")) and isinstance(row.get("key"), str) for row in value)
 
 
+def _interval(high):
+    return lambda value: _whole(10, high)(value) or _whole(1, 1)(value)
+
+
+_DEFAULTS = {"fix_moving_s": 1, "fix_still_s": 60, "sleep": True}  # of settings that older provisioning does not write
 _FIELDS = (
     ("board", _text, "the name of a board"),
     ("zone", _text, "a POSIX TZ text"),
@@ -83,6 +90,9 @@ _FIELDS = (
     ("reminder_s", _whole(30, 3600), "30 to 3600"),
     ("tries", _whole(1, 5), "1 to 5"),
     ("upload_s", _whole(60, 86400), "60 to 86400"),
+    ("fix_moving_s", _interval(25), "1, or 10 to 25"),
+    ("fix_still_s", _interval(240), "1, or 10 to 240"),
+    ("sleep", lambda value: isinstance(value, bool), "true or false"),
     ("receiver_host", _text, "a host name"),
     ("receiver_port", _whole(1, 65535), "1 to 65535"),
     ("wifi", _wifi, "one to eight rows of ssid and key"),

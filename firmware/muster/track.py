@@ -48,7 +48,8 @@ class Track:
 
     Moving: the straight line in space and time between two kept fixes passes every fix between them within 6 m north
     and 6 m east (4 m times the HDOP when that is more); kept fixes are at most 240 s apart (Sklansky and Gonzalez 1980,
-    with a box for the circle). Still, after 180 s in one place: a fix each heartbeat_s, until 10 s are spent well away.
+    with a box for the circle). Still, after 180 s in one place: each heartbeat_s the fix since the last that is nearest
+    to the middle of them all, until 10 s are spent well away.
     No fix: 30 s without a good one, 300 s when still, so that the receiver may pause for up to 4 minutes then.
     """
 
@@ -73,6 +74,9 @@ class Track:
         self._place = nowhere  # the centre when they were found to stay
         self._near = nowhere  # newest within the near radius of the recorded one
         self._gate = nowhere  # newest within the far radius of the centre
+        self._middle = nowhere  # since the last heartbeat, the nearest to the centre, and how far it is from there
+        self._middle_apart = _WIDE
+        self._beat_s = now_s  # when the next heartbeat is due
         self._away_s: "int | None" = None  # since when beyond the far radius of the centre
         self._south = self._west = -_WIDE  # the slopes that a line from the kept point may have
         self._north = self._east = _WIDE
@@ -81,6 +85,11 @@ class Track:
     def still(self) -> bool:
         """Whether the wearer stays in one place: the receiver may pause."""
         return self._mode == _STILL
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is still, and the newest fix does not hint that the wearer leaves."""
+        return self._mode == _STILL and self._away_s is None
 
     def tick(self, now_s: int, receiver: int = ON) -> "list[tuple]":
         """Time passes; call it about once a second, with fixes or without. receiver: ON, RESTING or SWITCHED_OFF."""
@@ -165,6 +174,7 @@ class Track:
             self._near = self._gate = point
             self._place = self._centre
             self._keep(point, events)
+            self._beat(point[0])
 
     def _stay(self, point: tuple, events: "list[tuple]") -> None:
         away = self._apart_from_centre(point)
@@ -174,16 +184,26 @@ class Track:
         if away <= 2 * radius:
             self._gate = point
             self._away_s = None
+            if away <= self._middle_apart:
+                self._middle, self._middle_apart = point, away
             if _apart(self._centre, self._place) > radius:  # slow, but moving
                 self._leave(point, events)
-            elif point[0] - self._kept[0] >= self._heartbeat_s:
-                self._keep(self._near, events)
-                self._keep(point, events)
+            elif point[0] >= self._beat_s:
+                if self._near is point:
+                    self._keep(self._middle, events)
+                else:  # not where it was
+                    self._keep(self._near, events)
+                    self._keep(point, events)
+                self._beat(point[0])
         elif self._away_s is None:
             self._away_s = point[0]
         elif point[0] - self._away_s >= _LEAVE_S:
             self._leave(point, events)
         self._end = point
+
+    def _beat(self, now_s: int) -> None:
+        self._beat_s = now_s + self._heartbeat_s
+        self._middle_apart = _WIDE
 
     def _leave(self, point: tuple, events: "list[tuple]") -> None:
         self._keep(self._near, events)
@@ -194,12 +214,16 @@ class Track:
             self._narrow(point)
 
     def _apart_from_centre(self, point: tuple) -> int:
-        """How far the point is from the place; the centre follows the fixes' mean, far slower than anyone walks."""
+        """How far the point is from the place; the centre follows the fixes' mean, far slower than anyone walks.
+
+        The first fix after a rest of the receiver stands for some of the time that it rested.
+        """
         since_s, lat_e6, lon_e6, hdop_e1 = centre = self._centre
         away = _apart(point, centre)
         if away <= 2 * _radius(point):
-            lat_e6 += (point[1] - lat_e6 + 64) >> 7
-            lon_e6 += (_turn(point[2] - lon_e6) + 64) >> 7
+            weight = min(16, max(1, point[0] - self._end[0]))
+            lat_e6 += ((point[1] - lat_e6) * weight + 64) >> 7
+            lon_e6 += (_turn(point[2] - lon_e6) * weight + 64) >> 7
             self._centre = (since_s, lat_e6, lon_e6, hdop_e1)
         return away
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 CASET, RASET, RAMWR = 0x2A, 0x2B, 0x2C
-SLPIN, DISPOFF, DISPON, SWRESET = 0x10, 0x28, 0x29, 0x01
+SLPIN, SLPOUT, DISPOFF, DISPON, SWRESET = 0x10, 0x11, 0x28, 0x29, 0x01
 
 
 class Display:
@@ -24,6 +24,7 @@ class Display:
         self.memory = np.zeros((height, width), ">u2")
         self.lit = False  # backlight
         self.on = False
+        self.asleep = True  # the controller
         self.finished: Callable[[], None] = lambda: None  # called when a written window is full
         self._command = 0
         self._arguments = bytearray()
@@ -69,7 +70,9 @@ class Display:
         if command in (DISPON, DISPOFF):
             self.on = command == DISPON
         elif command in (SLPIN, SWRESET):
-            self.on = False
+            self.on, self.asleep = False, True
+        elif command == SLPOUT:
+            self.asleep = False
 
     def _fill(self) -> None:
         left, right, top, bottom = self._window

@@ -6,7 +6,19 @@ clock, move it: a busy-wait ends, and everything else takes no time.
 
 import struct
 
-from protocol import CONSOLE_RX, FLASH_CUT, FOREVER_US, HEADER, HEADER_BYTES, HELLO, PIN_EDGE, STALLED, UART_RX, WAIT
+from protocol import (
+    AWAKE,
+    CONSOLE_RX,
+    FLASH_CUT,
+    FOREVER_US,
+    HEADER,
+    HEADER_BYTES,
+    HELLO,
+    PIN_EDGE,
+    STALLED,
+    UART_RX,
+    WAIT,
+)
 
 now_us = 0
 boot_us = 0  # when this boot began
@@ -50,10 +62,13 @@ def call(kind, unit=0, flags=0, payload=b""):
     return flags, _from_host.read(length) if length else b""
 
 
-def wait(until_us=FOREVER_US):
-    """Let the world run to `until_us` or the next event, whichever is first, and hand the events on."""
+def wait(until_us=FOREVER_US, how=AWAKE):
+    """Let the world run to `until_us` or the next event, whichever is first, and hand the events on.
+
+    Returns what ended a sleep: 0 unless `how` is ASLEEP.
+    """
     global now_us, stalled, cut_in, interrupted
-    struct.pack_into(HEADER, _head, 0, WAIT, 0, 0, 0, until_us)
+    struct.pack_into(HEADER, _head, 0, WAIT, how, 0, 0, until_us)
     _to_host.write(_head)
     edges = []
     while True:
@@ -81,6 +96,7 @@ def wait(until_us=FOREVER_US):
     if interrupted:
         interrupted = False
         raise KeyboardInterrupt
+    return flags
 
 
 def wait_until(until_us):

@@ -38,6 +38,7 @@ def emulate():
     random.seed(int(_boot["seed"][:7], 16))
     time._rtc_offset_us = _boot["rtc_offset_us"]
     machine._cause = _boot["reset_cause"]
+    machine._wake_reason = _boot["wake_reason"]
     machine._unique_id = bytes.fromhex(_boot["unique_id"])
     esp32._flash = open("/dev/fd/%d" % _image, "r+b")
     esp32._table = tuple(tuple(row) for row in _boot["partitions"])

@@ -3,8 +3,8 @@
 import json
 
 import _link
+from protocol import EXT0, EXT1, GPIO, NVS_COMMIT, POWER_CUT, WAKE_ON
 from protocol import NVS as _NVS
-from protocol import NVS_COMMIT, POWER_CUT
 
 _BLOCK = 4096
 _flash = None  # the flash image, open for reading and writing
@@ -107,6 +107,30 @@ class NVS:
         if not isinstance(self._staged.get(key), kind):
             raise OSError(-4354)  # ESP_ERR_NVS_NOT_FOUND
         return self._staged[key]
+
+
+WAKEUP_ALL_LOW, WAKEUP_ANY_HIGH = False, True
+_RTC_PINS = 21  # the last GPIO that the RTC can watch in a sleep
+
+
+def wake_on_ext0(pin=None, level=WAKEUP_ANY_HIGH):
+    _wake_on(EXT0, () if pin is None else (pin,), level, _RTC_PINS)
+
+
+def wake_on_ext1(pins=None, level=WAKEUP_ANY_HIGH):
+    _wake_on(EXT1, pins or (), level, _RTC_PINS)
+
+
+def wake_on_gpio(pins=None, level=WAKEUP_ANY_HIGH):
+    """Light sleep only."""
+    _wake_on(GPIO, pins or (), level, 48)
+
+
+def _wake_on(source, pins, level, last):
+    numbers = [pin if isinstance(pin, int) else pin._id for pin in pins]
+    if any(not 0 <= number <= last for number in numbers):
+        raise ValueError("invalid pin")
+    _link.post(WAKE_ON, source, bool(level), bytes(numbers))
 
 
 def idf_heap_info(capabilities):

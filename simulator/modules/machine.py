@@ -6,18 +6,25 @@ import time as _time
 import _link
 import _system
 from protocol import ADC as _ADC
-from protocol import BITSTREAM, DEEP_SLEEP, EXIT, FOREVER_US, PIN, PIN_GET, RESET, RTC_SET, SPI_PINS, UART_PINS, UART_TX
+from protocol import (ASLEEP, BITSTREAM, DEEP_SLEEP, EXIT, FOREVER_US, FREQ, PIN, PIN_GET, RESET, RTC_SET, SPI_PINS,
+                      UART_PINS, UART_TX)
 from protocol import I2C as _I2C
 from protocol import PWM as _PWM
 from protocol import SOFT_RESET as _SOFT_RESET
 from protocol import SPI as _SPI
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+PIN_WAKE = EXT0_WAKE = 2
+EXT1_WAKE, TIMER_WAKE = 3, 4
 _POLL, _READ, _WRITE = 3, 1, 4
 
 _ENODEV = 19
 
+_FREQUENCIES_HZ = (20000000, 40000000, 80000000, 160000000, 240000000)
+
 _cause = PWRON_RESET
+_wake_reason = 0
+_freq_hz = 240000000
 _unique_id = b"\x00" * 6
 
 
@@ -92,6 +99,7 @@ class UART(io.IOBase):
         self._id = id
         self._buffer = bytearray()
         self._size = 256
+        self._sent_us = 0  # when all that was written is on the wire
         self.init(baudrate, **settings)
         _link.uarts[id] = self
 
@@ -100,6 +108,7 @@ class UART(io.IOBase):
         if rxbuf < 129:
             raise ValueError("rxbuf too small")
         self._size = rxbuf
+        self._baud = baudrate
         _link.post(UART_PINS, self._id, 0, _numbers(tx, rx))
 
     def deinit(self):
@@ -135,8 +144,15 @@ class UART(io.IOBase):
         return self.read(end + 1 if end >= 0 else -1)
 
     def write(self, buf):
-        _link.post(UART_TX, self._id, 0, buf)
+        self._sent_us = max(self._sent_us, _link.now_us) + len(buf) * 10000000 // self._baud
+        _link.post(UART_TX, self._id, self._baud // 100, buf)
         return len(buf)
+
+    def txdone(self):
+        return _link.look_us() + _link.boot_us >= self._sent_us
+
+    def flush(self):
+        _link.wait_until(self._sent_us)
 
     def ioctl(self, request, flags):
         if request == _POLL:
@@ -252,7 +268,15 @@ def unique_id():
 
 
 def freq(hz=None):
-    return 240000000
+    global _freq_hz
+    if hz is None:
+        return _freq_hz
+    if hz not in _FREQUENCIES_HZ:
+        raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+    if hz != _freq_hz:
+        _freq_hz = hz
+        _link.post(FREQ, 0, hz // 1000000)
+    return None
 
 
 def reset():
@@ -269,7 +293,14 @@ def deepsleep(time_ms=None):
 
 
 def lightsleep(time_ms=None):
-    _link.wait(FOREVER_US if time_ms is None else _link.now_us + time_ms * 1000)
+    """Until the timer or a wake source; UARTs, pins and the console are deaf meanwhile."""
+    global _wake_reason
+    _wake_reason = _link.wait(FOREVER_US if time_ms is None else _link.now_us + time_ms * 1000, ASLEEP)
+
+
+def wake_reason():
+    """What ended the last sleep: EXT0_WAKE, EXT1_WAKE, TIMER_WAKE, 7 for a pin of esp32.wake_on_gpio; 0 before any."""
+    return _wake_reason
 
 
 def idle():

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from pynmeagps import NMEAReader
 
-from simulator.devices.battery import CHARGING_H, HOUR_US, Battery
+from simulator.devices.battery import Battery
 from simulator.devices.crystal import Crystal
 from simulator.devices.gnss import METRES_PER_DEGREE, Gnss
+from simulator.devices.meter import HOUR_US, Meter
 from simulator.devices.spoofer import Deceit, Spoofer
 from simulator.expect import judge
 from simulator.route import still
@@ -18,12 +19,21 @@ START_S = 1781064000  # 2026-06-10 04:00 UTC
 
 
 def test_a_cell_runs_flat_stays_flat_and_is_charged():
-    cell = Battery(level=0.1, hours=20, charger=[(4 * HOUR_US, 5 * HOUR_US)])
-    assert cell.charge(HOUR_US) == pytest.approx(0.05)
-    assert cell.charge(2 * HOUR_US) == cell.charge(4 * HOUR_US) == pytest.approx(0)
-    assert cell.charge(5 * HOUR_US) == pytest.approx(1 / CHARGING_H)
-    assert cell.charge(7 * HOUR_US) == pytest.approx(1 / CHARGING_H - 0.1)
-    assert cell.microvolts(3 * HOUR_US) == 3_200_000 < cell.microvolts(0)
+    meter = Meter()
+    cell = Battery(meter, level=0.1, capacity_mah=500)
+    assert cell.microvolts(0) == 3_593_333
+    meter.set("lamp", 25_000, "light", 0)
+    assert cell.charge(HOUR_US) == 0.05
+    assert cell.charge(2 * HOUR_US) == cell.charge(4 * HOUR_US) == 0
+    assert cell.microvolts(4 * HOUR_US) == 3_200_000
+    cell.plug(True, 4 * HOUR_US)
+    assert cell.charge(5 * HOUR_US) == 0.4  # full in two and a half hours, and the lamp burns on USB
+    cell.plug(False, 5 * HOUR_US)
+    assert cell.charge(7 * HOUR_US) == pytest.approx(0.3)
+    cell.plug(True, 7 * HOUR_US)
+    assert cell.charge(10 * HOUR_US) == 1
+    assert cell.life_h(500, 10 * HOUR_US) == 20
+    assert Battery(Meter()).life_h(500, HOUR_US) is None
 
 
 @pytest.mark.parametrize("ppm", [-500, -18, 0, 1, 500])

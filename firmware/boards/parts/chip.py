@@ -1,4 +1,4 @@
-"""What every ESP32-S3 board has: time since boot, random bytes, non-volatile blobs, the journal's flash, resets."""
+"""What every ESP32-S3 board has: time since boot, random bytes, blobs in NVS, the journal's flash, resets, clock rate."""
 
 import os
 import sys
@@ -17,6 +17,7 @@ _CAUSES = {
 _EPOCH_2000_S = 946684800
 _JOURNAL = "journal"  # the label of its partition
 _BLOB_BYTES = 1024
+_FAST_HZ, _SLOW_HZ = 240000000, 80000000  # a UART's clock keeps its rate down to 80 MHz
 
 
 class Chip:
@@ -42,6 +43,14 @@ class Chip:
 
     def reset(self):
         machine.reset()
+
+    def woke_by_press(self) -> bool:
+        """Whether a press ended the last sleep, also the deep one before this boot."""
+        return machine.wake_reason() == machine.EXT0_WAKE
+
+    def hurry(self, is_needed: bool):
+        """Full clock rate, or the least."""
+        machine.freq(_FAST_HZ if is_needed else _SLOW_HZ)
 
     def partition(self):
         """The raw partition of the journal. Raises OSError when the partition table has none."""

@@ -1,19 +1,28 @@
 """What the services ask of a board, made of its parts; a board file gives the parts, and None for what it lacks."""
 
+import machine
+
 from boards.parts.chip import Chip
+from boards.parts.wifi import uplink
 
 if False:  # for mypy alone
+    from boards.parts.button import Button
     from boards.parts.cell import Cell
     from boards.parts.sy6970 import Sy6970
-from boards.parts.wifi import uplink
+    from boards.parts.ublox import Ublox
+    from boards.parts.usb import Usb
 
 
 class Wearable(Chip):
     """display: shows 240x240 pictures; lamp: stands in for it; lens: a camera with a light of its own; gnss: a UART;
-    cell: gives its millivolts(); button: press() and is_down()."""
+    standby: lets the receiver rest(for_ms) and wake(); usb: is_plugged(); cell: gives its millivolts(); button: press()
+    and is_down()."""
 
     uplink = staticmethod(uplink)
-    display = lamp = lens = gnss = button = None
+    display = lamp = lens = gnss = None
+    button: "Button | None" = None
+    standby: "Ublox | None" = None
+    usb: "Usb | Sy6970 | None" = None
     cell: "Cell | Sy6970"
 
     def unfit(self) -> str:
@@ -28,3 +37,26 @@ class Wearable(Chip):
 
     def battery_mv(self) -> int:
         return self.cell.millivolts()
+
+    def is_on_usb(self) -> bool:
+        return self.usb is not None and self.usb.is_plugged()
+
+    def sleep(self, for_ms: int):
+        """Light sleep until then, a press or USB. RAM and outputs stay; UARTs are deaf, Wi-Fi and camera must be off."""
+        was_down = self._arm()
+        machine.lightsleep(for_ms)
+        if self.button:
+            self.button.rejoin(self.woke_by_press() and not was_down)
+
+    def sleep_deeply(self, for_ms: int):
+        """Power down until then or a press: the watch boots, with `reset_cause()` "deep sleep"."""
+        if self.standby:
+            self.standby.rest(0)
+        self._arm()
+        machine.deepsleep(for_ms)
+
+    def _arm(self) -> bool:
+        """Let what can wake the chip do so; whether the button is down."""
+        if self.usb:
+            self.usb.arm()
+        return self.button is not None and self.button.arm()
