@@ -16,7 +16,7 @@ _SPARE_MS = const(2000)  # by which a rest is longer than wanted, should the rec
 
 
 class Listener:
-    """`gnss` is the stream of a receiver at 9600 baud, or None; `standby` lets it rest, or is None; `duty` says when."""
+    """`gnss`: the stream of a receiver at 9600 baud, or None; `standby` lets it rest, or is None; `duty`: when."""
 
     def __init__(self, gnss, standby, duty, recorder, uptime_ms):
         self._gnss = gnss

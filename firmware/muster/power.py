@@ -1,6 +1,6 @@
 """Sleep and the battery: the chip sleeps when asyncio has nothing to do; charge from voltage, and when it is low."""
 
-from asyncio import core
+from asyncio import core  # type: ignore[attr-defined]  # not in the stubs
 
 from micropython import const
 

@@ -14,9 +14,10 @@ class Settings:
 
     board (module in boards/), zone (POSIX TZ), waking ([first, last] minute of the local day), prompts_per_day,
     spacing_s (least time between prompts), answer_s (time to answer one), reminder_s, tries (of the camera a prompt),
-    upload_s (longest time between uploads), fix_moving_s and fix_still_s (time between fixes: 1, the receiver stays on; or 10
-    and more, it rests between them), sleep (whether the chip does when nothing is to be done), receiver_host, receiver_port, wifi (rows of ssid and key), ueid (hex),
-    receiver_signing_key and receiver_encryption_key (hex, uncompressed P-256 points).
+    upload_s (longest time between uploads), fix_moving_s and fix_still_s (time between fixes; 1: the receiver stays on,
+    10 and more: it rests), sleep (whether the chip does while nothing is to be done), receiver_host, receiver_port,
+    wifi (rows of ssid and key), ueid (hex), receiver_signing_key and receiver_encryption_key (hex, uncompressed P-256
+    points).
     """
 
     def __init__(self, values: dict):

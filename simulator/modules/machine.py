@@ -6,8 +6,21 @@ import time as _time
 import _link
 import _system
 from protocol import ADC as _ADC
-from protocol import (ASLEEP, BITSTREAM, DEEP_SLEEP, EXIT, FOREVER_US, FREQ, PIN, PIN_GET, RESET, RTC_SET, SPI_PINS,
-                      UART_PINS, UART_TX)
+from protocol import (
+    ASLEEP,
+    BITSTREAM,
+    DEEP_SLEEP,
+    EXIT,
+    FOREVER_US,
+    FREQ,
+    PIN,
+    PIN_GET,
+    RESET,
+    RTC_SET,
+    SPI_PINS,
+    UART_PINS,
+    UART_TX,
+)
 from protocol import I2C as _I2C
 from protocol import PWM as _PWM
 from protocol import SOFT_RESET as _SOFT_RESET

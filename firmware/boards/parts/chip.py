@@ -1,4 +1,4 @@
-"""What every ESP32-S3 board has: time since boot, random bytes, blobs in NVS, the journal's flash, resets, clock rate."""
+"""What every ESP32-S3 board has: time since boot, random bytes, NVS blobs, the journal's flash, resets, clock rate."""
 
 import os
 import sys

@@ -12,6 +12,6 @@ class Usb:
         return bool(self._pin.value())
 
     def arm(self):
-        """Let the cable wake the chip, where MicroPython can (since 1.27); elsewhere it is noticed at the next waking."""
+        """Let the cable wake the chip, where MicroPython can; elsewhere it is noticed at the next waking."""
         if hasattr(esp32, "wake_on_gpio"):
             esp32.wake_on_gpio((self._pin,), esp32.WAKEUP_ANY_HIGH)

@@ -42,7 +42,7 @@ class Wearable(Chip):
         return self.usb is not None and self.usb.is_plugged()
 
     def sleep(self, for_ms: int):
-        """Light sleep until then, a press or USB. RAM and outputs stay; UARTs are deaf, Wi-Fi and camera must be off."""
+        """Light sleep until then, a press or USB. RAM and pins stay, UARTs are deaf; Wi-Fi and camera must be off."""
         was_down = self._arm()
         machine.lightsleep(for_ms)
         if self.button:
@@ -50,6 +50,8 @@ class Wearable(Chip):
 
     def sleep_deeply(self, for_ms: int):
         """Power down until then or a press: the watch boots, with `reset_cause()` "deep sleep"."""
+        if self.display:
+            self.display.off()
         if self.standby:
             self.standby.rest(0)
         self._arm()
