@@ -39,7 +39,8 @@ class Wearable(Chip):
         return self.cell.millivolts()
 
     def is_on_usb(self) -> bool:
-        return self.usb is not None and self.usb.is_plugged()
+        """A board that cannot tell never sleeps: its console would be deaf to whoever plugs in."""
+        return self.usb is None or self.usb.is_plugged()
 
     def sleep(self, for_ms: int):
         """Light sleep until then, a press or USB. RAM and pins stay, UARTs are deaf; Wi-Fi and camera must be off."""
