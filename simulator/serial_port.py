@@ -27,6 +27,7 @@ class SerialPort:
     def __init__(self, watch: Watch, speed: float = 1.0, unplug_after: int | None = None):
         self._watch, self._speed, self._unplug_after = watch, speed, unplug_after
         watch.has_repl, watch.printed_more = True, self._say
+        watch.plug(True)
         self._host, self._port = os.openpty()  # the port is kept open: the line stays up while nobody is connected
         os.set_blocking(self._host, False)
         tty.setraw(self._port, termios.TCSANOW)
