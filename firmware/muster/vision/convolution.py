@@ -56,11 +56,19 @@ class _Window(Imagewise):
         self.map_h = max((self.out_h - 1) * self.stride_h + span_h, top + self.height)
         self.map_w = max((self.out_w - 1) * self.stride_w + span_w, left + self.width)
         self.map_size = self.map_h * self.map_w * self.depth
+        self.top, self.left = top, left
         self.first = (top * self.map_w + left) * self.depth
 
     def _tabulate(self, graph, output, terms: int, term_step: int, row_step: int, raised: int):
-        """The requantisation table. Channel c's weights begin at byte c * row_step and lie term_step apart; its
-        accumulators are `raised` above their value."""
+        """The requantisation table, for accumulators that are `raised` above their value."""
+        self.table = new_table(self.channels)
+        for channel, bias, total, scale in self._each_channel(graph, output, terms, term_step, row_step):
+            zero_part = (self.x.zero + 128) * total
+            set_row(self.table, channel, bias - zero_part - raised, abs(bias) + terms * 255 * 128, scale)
+
+    def _each_channel(self, graph, output, terms: int, term_step: int, row_step: int):
+        """(channel, its bias, the sum of its weights, its multiplier); channel c's weights begin at byte c * row_step
+        and lie term_step apart."""
         weights, count = self.weights, self.channels
         require(weights.scales in (1, count), "{} weight scales for {} channels".format(weights.scales, count))
         require(weights.zero == 0, "the weights' zero point is not 0")
@@ -68,13 +76,11 @@ class _Window(Imagewise):
         graph.add_work(self.batch * self.out_h * self.out_w * count * terms)
         sums = array("I", bytes(4 * count))
         accumulator.row_sums(sums, memoryview(graph.data)[weights.at :], count, terms, term_step, row_step)
-        self.table = new_table(count)
         for channel in range(count):
             bias = graph.int32(self.bias, channel) if self.bias is not None else 0
             if channel == 0 or weights.scales > 1:
                 scale = multiplier(quotient(self._scale(channel), output.scale()))
-            zero_part = (self.x.zero + 128) * (sums[channel] - RAISED)
-            set_row(self.table, channel, bias - zero_part - raised, abs(bias) + terms * 255 * 128, scale)
+            yield channel, bias, sums[channel] - RAISED, scale
 
     def _scale(self, channel: int) -> "tuple[int, int]":
         """What an accumulator of this channel counts in, as TFLite rounds it."""
@@ -186,10 +192,14 @@ class Depthwise(_Window):
         count, channels = self.weights.shape[0], self.weights.shape[3]
         require(count == 1 and channels == self.channels, "the weights do not fit the output")
         require(channels % self.depth == 0, "the channels of the output are no multiple of the input's")
-        self.limits = output_limits(output, options.i8(4))
         taps = self.kernel_h * self.kernel_w
         require(taps <= 1 << 10, "a kernel of {} taps is too large".format(taps))
-        self._tabulate(graph, output, taps, channels, 1, RAISED)
+        self._prepare(graph, output, options.i8(4))
+
+    def _prepare(self, graph, output, activation: int):
+        self.limits = output_limits(output, activation)
+        channels = self.channels
+        self._tabulate(graph, output, self.kernel_h * self.kernel_w, channels, 1, RAISED)
         self.sizes = (self.map_size, self.out_w * channels * 4, self.out_w * 4)
         self.scratch = sum([aligned(size) for size in self.sizes])
         taps = memoryview(graph.data)[self.weights.at : self.weights.at + self.weights.size]

@@ -122,7 +122,8 @@ class _Product(_Pairwise):
     def _scale(self, a: Tensor, b: Tensor, output: Tensor):
         # TFLite multiplies and divides these in single precision.
         scale = quotient(rounded(product(a.scale(), b.scale()), FLOAT_BITS), output.scale(), FLOAT_BITS)
-        set_row(self.table, 0, -accumulator.RAISED, 255 * 255, multiplier(scale))
+        self.multiplier = multiplier(scale)
+        set_row(self.table, 0, -accumulator.RAISED, 255 * 255, self.multiplier)
 
 
 class Mul(_Product):

@@ -35,18 +35,21 @@ class _Pool(Imagewise):
         require(x.shape[0] == output.shape[0], "input and output have different batches")
         require(x.shape[3] == output.shape[3], "input and output have different numbers of channels")
         kind = options.i8(0)
-        step_w, step_h, window_w, window_h = [options.i32(i) for i in range(1, 5)]
-        self.batch, height, width, channels = x.shape
+        self.stride_w, self.stride_h, self.kernel_w, self.kernel_h = [options.i32(i) for i in range(1, 5)]
+        self.batch, self.height, self.width, self.depth = x.shape
         _, self.out_h, self.out_w, _ = output.shape
-        top = padding(kind, height, window_h, step_h, self.out_h)
-        left = padding(kind, width, window_w, step_w, self.out_w)
-        require(window_h * window_w <= 1 << 16, "a window of {}x{} is too large".format(window_h, window_w))
-        graph.add_work(output.elements * window_h * window_w)
+        window_h, step_h = self.kernel_h, self.stride_h
+        self.top = top = padding(kind, self.height, window_h, step_h, self.out_h)
+        self.left = padding(kind, self.width, self.kernel_w, self.stride_w, self.out_w)
+        require(window_h * self.kernel_w <= 1 << 16, "a window of {}x{} is too large".format(window_h, self.kernel_w))
+        graph.add_work(output.elements * window_h * self.kernel_w)
         self.limits = output_limits(output, options.i8(5))
-        self.shape = array("I", [channels, width, self.out_w, step_w, window_w, left, self.largest])
+        self.shape = array("I", [self.depth, self.width, self.out_w, self.stride_w, self.kernel_w, self.left,
+                                 self.largest])
         # For each output row the first row of the map it sees, and the one after the last.
-        self.rows = [(max(0, y * step_h - top), min(height, y * step_h - top + window_h)) for y in range(self.out_h)]
-        self.row_bytes = self.out_w * channels
+        self.rows = [(max(0, y * step_h - top), min(self.height, y * step_h - top + window_h))
+                     for y in range(self.out_h)]
+        self.row_bytes = self.out_w * self.depth
 
     def run_image(self):
         for row, (first, end) in enumerate(self.rows):
@@ -75,8 +78,8 @@ class Mean(Imagewise):
         graph.add_work(x.elements)
         self.limits = output_limits(output, 0)
         self.table = new_table(1)
-        scale = _divided(multiplier(quotient(x.scale(), output.scale())), self.terms)
-        set_row(self.table, 0, -kernels.RAISED - self.terms * x.zero, self.terms * 255, scale)
+        self.multiplier = _divided(multiplier(quotient(x.scale(), output.scale())), self.terms)
+        set_row(self.table, 0, -kernels.RAISED - self.terms * x.zero, self.terms * 255, self.multiplier)
         self.scratch = aligned(4 * self.channels) + 16
 
     def bind(self, inputs, output, scratch):

@@ -2,10 +2,14 @@
 
 import os
 
+import uctypes
+
+from . import vector
 from .flatbuffer import ModelError, Reader, Table
 from .operator import Operator
 from .registry import OPERATORS, OTHERS
 from .tensor import MAX_FILE, Tensor
+from .vector_tables import ALIGNMENT, buffer
 
 __all__ = ("Model", "ModelError", "load")
 
@@ -14,7 +18,6 @@ MAX_TENSORS = 1024
 MAX_OPERATORS = 512
 MAX_INPUTS = 16  # of one operator
 MAX_WORK = 1 << 30  # multiplications of one run
-ALIGNMENT = 16  # what the chip's vector loads need
 
 
 class Graph:
@@ -75,7 +78,7 @@ class Graph:
         if outputs[0].at:
             raise ModelError("{}: the output is a constant".format(title))
         try:
-            operator = kind(self, inputs, outputs[0], table.table(4))
+            operator = vector.build(kind, self, inputs, outputs[0], table.table(4))
         except ModelError as error:
             raise ModelError("{}: {}".format(title, error))
         if self.work > MAX_WORK:
@@ -91,6 +94,10 @@ class Graph:
         """Whether these constants are one operator's alone, which may lay them out anew in place."""
         return sum([1 for start, end in self._uses if at < end and start < at + size]) == 1
 
+    def is_aligned(self, at: int, size: int) -> bool:
+        """Whether the vector kernels may read these constants where they lie."""
+        return uctypes.addressof(self.data) + at & 15 == 0 and at + size <= len(self.data)
+
     def int32(self, tensor: Tensor, index: int) -> int:
         """An element of a constant int32 tensor."""
         return self.reader.i32(tensor.at + 4 * index)
@@ -105,7 +112,7 @@ class Model:
         self._operators = graph.operators
         scratch_at, size = plan(graph)
         self.arena_bytes = size
-        arena = memoryview(bytearray(size))
+        arena = buffer(size)
         for number, operator in enumerate(graph.operators):
             scratch = arena[scratch_at[number] : scratch_at[number] + operator.scratch]
             inputs = [_constant(graph, t) if t.at else _view(arena, t) for t in operator.inputs]

@@ -1,0 +1,386 @@
+"""Operators on the ESP32-S3's vector unit, where kernels_vector.mpy is there: same answers, one call a layer.
+
+Each is the portable operator with other tables, weights and loop. What does not suit the kernels stays portable.
+"""
+
+from array import array
+
+from . import convolution, elementwise, pooling
+from .operator import Imagewise, Operator, aligned, carve, options_of
+from .scales import multiplier, quotient
+from .vector_tables import (
+    LIMB,
+    SLACK,
+    Fraction,
+    Unsuited,
+    buffer,
+    constants,
+    rows,
+    suits,
+    table,
+)
+
+try:
+    from . import kernels_vector as kernels  # the machine code; tools/vector_mpy.py makes it
+except (ImportError, ValueError):  # ValueError: it is for another processor
+    kernels = None
+
+MAP_AT = 1024  # bytes of scratch before the staged map
+GROUP_BYTES = 8192  # weights that should stay in the data cache while the pixels go by
+MOST_CHANNELS = 128  # of a group: their sums fit MAP_AT
+WORDS = 30  # of a shape before the segments; tools/vector_kernels.py names them
+VECTORS = 4  # of a segment
+NOTHING = bytearray(16)
+
+
+def build(kind, graph, inputs: list, output, options) -> Operator:
+    """The operator of a portable kind, on the vector unit if it can be."""
+    fast = KINDS.get(kind) if kernels else None
+    if fast:
+        work = graph.work
+        try:
+            return fast(graph, inputs, output, options)
+        except Unsuited:
+            graph.work = work
+    return kind(graph, inputs, output, options)
+
+
+class _Mapped(Imagewise):
+    """Slides over a map, staged in scratch where it needs padding or 16-bit words (`wide`). It has depth, height,
+    width, top, left, map_h, map_w, out_h, out_w, stride_h and stride_w."""
+
+    def _geometry(self, staged: bool, wide: bool, padding: int, block: int) -> "list[int]":
+        """The first 15 words of the shape, less blocks and shifts; sets row_bytes, value_bytes and scratch."""
+        row = self.width * self.depth
+        size = self.value_bytes = 2 if wide else 1
+        self.row_bytes, start, stage, map_bytes = row, 0, [0] * 6, 0
+        if staged:
+            suits(row % 16 == 0 and not (wide and self.depth % 8))
+            start = -self.left * self.depth * size % 16
+            self.row_bytes = aligned(self.map_w * self.depth * size)
+            map_bytes = aligned(start + self.map_h * self.row_bytes)
+            first = start + self.top * self.row_bytes + self.left * self.depth * size
+            gap = self.row_bytes - row * size
+            stage = [self.height, row // 16, gap, first, map_bytes // 16, padding & 0xFFFF]
+        self.scratch = MAP_AT + map_bytes
+        step = self.depth * size
+        return stage + [start, self.out_w, self.out_h, self.stride_w * step, self.stride_h * self.row_bytes, block]
+
+    def run_image(self):
+        self.kernel(self.shape, self.target, self.source, self.weighted, self.rows, self.area)
+
+    def bind(self, inputs, output, scratch):
+        Imagewise.bind(self, inputs, output, scratch)
+        self.area = scratch
+
+
+def _largest(bias: int, terms: int) -> int:
+    return abs(bias) + terms * 255 * 128
+
+
+class _Convolution(_Mapped):
+    def _prepare(self, graph, output, activation: int):
+        suits(self.channels % 8 == 0)
+        self.limits = convolution.output_limits(output, activation)
+        terms = self.kernel_h * self.kernel_w * self.depth
+        channels = list(self._each_channel(graph, output, terms, 1, terms))
+        fraction = Fraction([c[3] for c in channels], [_largest(c[1], terms) for c in channels], 16)
+        staged = self.map_size != self.height * self.width * self.depth
+        shape = self._geometry(staged, False, self.x.zero, self.channels)
+        segments = self._segments()
+        bytes_each = sum([16 * vectors for _, _, vectors, _ in segments])
+        group = self._group(bytes_each)
+        shape[11] -= group  # the kernel has written that many when it goes to the next pixel
+        shape += [self.channels // group, fraction.shift, fraction.last, group, group * bytes_each, group * 24]
+        shape += [group // 4, group // 2, group // 8] + [0] * (WORDS - 21)
+        for offset, _, vectors, _ in segments:
+            shape += [vectors, offset]
+        self.shape = array("I", shape + [0, 0])
+        words = constants(fraction.zero(output.zero), self.limits)
+        for first in range(0, self.channels, group):
+            for _, bias, total, _ in channels[first : first + group]:
+                start = bias - self.x.zero * total
+                words += [(start >> bits) & 0xFFFF for bits in (0, 16, 32, 48)]
+            words += rows(fraction, range(first, first + group))
+        self.rows = table(words)
+        self.weighted = self._lay_out(graph, terms, bytes_each, group, segments)
+        self.kernel = kernels.convolve
+
+    def _segments(self) -> "list[tuple[int, int, int, int]]":
+        """What a pixel sees, in parts of up to VECTORS: (offset from its first byte, first term, vectors, terms)."""
+        runs, run = (1, self.kernel_w * self.depth) if self.apart_w == 1 else (self.kernel_w, self.depth)
+        segments, term = [], 0
+        for y in range(self.kernel_h):
+            for x in range(runs):
+                offset = y * self.apart_h * self.row_bytes + x * self.apart_w * self.depth
+                for at in range(0, run, 16 * VECTORS):
+                    n = min(run - at, 16 * VECTORS)
+                    segments.append((offset + at, term, (n + 15) // 16, n))
+                    term += n
+        return segments
+
+    def _group(self, bytes_each: int) -> int:
+        """How many channels to take at a time: a divisor of their number, and a multiple of 8."""
+        most = min(self.channels, MOST_CHANNELS, max(8, GROUP_BYTES // bytes_each))
+        return max([n for n in range(8, most + 1, 8) if self.channels % n == 0])
+
+    def _lay_out(self, graph, terms: int, bytes_each: int, group: int, segments: list) -> memoryview:
+        """Group by group, for each segment the channels one after another; in place where that is possible."""
+        at, size = self.weights.at, self.channels * terms
+        given = memoryview(graph.data)[at : at + size]
+        target = given
+        if bytes_each != terms or not graph.owns(at, size) or not graph.is_aligned(at, size + SLACK):
+            target = buffer(self.channels * bytes_each)
+        part = memoryview(bytearray(group * bytes_each))
+        for first in range(0, self.channels, group):
+            place = 0
+            for _, term, vectors, n in segments:
+                for channel in range(first, first + group):
+                    part[place : place + n] = given[channel * terms + term : channel * terms + term + n]
+                    place += 16 * vectors
+            target[first * bytes_each : first * bytes_each + len(part)] = part
+        return target
+
+
+class Convolution(_Convolution, convolution.Convolution):
+    pass
+
+
+class FullyConnected(_Convolution, convolution.FullyConnected):
+    pass
+
+
+class _Slid(_Mapped):
+    """A kernel of kernel_h x kernel_w taps, apart_h and apart_w apart, over blocks of channels that are lanes."""
+
+    apart_h = apart_w = 1
+
+    def _slide_shape(self, shape: "list[int]", blocks: int, fraction, block_weights: int):
+        tap = self.apart_w * self.depth * self.value_bytes
+        # After a row of three weighted taps the kernel has taken two steps, after others as many as there are taps
+        taken = 2 if self.kernel_w == 3 and block_weights else self.kernel_w
+        row = self.apart_h * self.row_bytes - taken * tap
+        shape += [blocks, fraction.shift if fraction else 0, fraction.last if fraction else 0]
+        shape += [self.kernel_h, self.kernel_w, tap, row & 0xFFFFFFFF, block_weights]
+        self.shape = array("I", shape + [0] * (WORDS - len(shape)))
+
+
+class Depthwise(_Slid, convolution.Depthwise):
+    def _prepare(self, graph, output, activation: int):
+        suits(self.channels == self.depth and self.depth % 8 == 0)
+        self.limits = convolution.output_limits(output, activation)
+        taps, count = self.kernel_h * self.kernel_w, self.channels
+        channels = list(self._each_channel(graph, output, taps, count, 1))
+        largest = [_largest(c[1], taps) for c in channels]
+        suits(max(largest) < 1 << 27)
+        fraction = Fraction([c[3] for c in channels], largest, 12)
+        self._slide_shape(self._geometry(True, True, self.x.zero, count), count // 8, fraction, 16 * taps)
+        biases = [bias - self.x.zero * total for _, bias, total, _ in channels]
+        self.rows = _lanes_table(fraction, biases, output.zero, self.limits)
+        at, words = self.weights.at, []
+        for first in range(0, count, 8):
+            for tap in range(taps):
+                start = at + tap * count + first
+                words += [(byte ^ 0x80) - 0x80 & 0xFFFF for byte in graph.data[start : start + 8]]
+        self.weighted = table(words)
+        self.kernel = kernels.depthwise
+
+
+def _lanes_table(fraction: Fraction, biases: "list[int]", zero: int, limits: array) -> memoryview:
+    """For each eight channels what `depthwise` reads: biases, low 12 bits and the rest negated, then the multipliers."""
+    words = constants(fraction.zero(zero), limits)
+    for first in range(0, len(biases), 8):
+        eight = biases[first : first + 8]
+        words += [bias & 0xFFF for bias in eight] + [-(bias >> 12) & 0xFFFF for bias in eight]
+        words += rows(fraction, range(first, first + 8))
+    return table(words)
+
+
+class AveragePool(_Slid, pooling.AveragePool):
+    """Where every window lies within the map."""
+
+    def __init__(self, graph, inputs, output, options):
+        pooling.AveragePool.__init__(self, graph, inputs, output, options)
+        inside_h = (self.out_h - 1) * self.stride_h + self.kernel_h <= self.height
+        suits(self.top == self.left == 0 and inside_h and self.depth % 8 == 0)
+        suits((self.out_w - 1) * self.stride_w + self.kernel_w <= self.width)
+        self.map_h, self.map_w = self.height, self.width
+        fraction = _Division(self.kernel_h * self.kernel_w)
+        self._slide_shape(self._geometry(True, True, 0, self.depth), self.depth // 8, fraction, 0)
+        self.rows = _lanes_table(fraction, [0] * self.depth, 0, self.limits)
+        self.weighted = NOTHING
+        self.kernel = kernels.depthwise
+
+
+class _Division(Fraction):
+    """By a count of values, halves away from zero."""
+
+    def __init__(self, count: int):
+        suits(count <= 4096)
+        self.count, self.radix, self.bits, self.shift, self.last = count, 12, 45, LIMB, 0
+        self.scales = [((1 << 42) // count + 1, -11)]
+
+    def limbs(self, channel: int) -> "tuple[int, ...]":
+        return Fraction.limbs(self, 0)
+
+    def roundings(self, q: int, shift: int) -> "tuple[int, int]":
+        # Half a unit more than the fraction that rounds, for the multiplier is a little too large
+        half, one = self.count >> 1, 1 << self.shift
+        return (2 * half + 1) * one // (2 * self.count), 0 if self.count & 1 else one // self.count
+
+
+class Mean(_Slid, pooling.Mean):
+    def __init__(self, graph, inputs, output, options):
+        pooling.Mean.__init__(self, graph, inputs, output, options)
+        x = inputs[0]
+        _, self.height, self.width, self.depth = x.shape
+        self.kernel_h, self.kernel_w, self.map_h, self.map_w = self.height, self.width, self.height, self.width
+        self.top = self.left = 0
+        self.out_h = self.out_w = self.stride_h = self.stride_w = 1
+        suits(self.depth % 8 == 0 and self.terms * 255 < 1 << 27)
+        fraction = Fraction([self.multiplier] * self.depth, [self.terms * 255] * self.depth, 12)
+        self._slide_shape(self._geometry(True, True, 0, self.depth), self.depth // 8, fraction, 0)
+        self.rows = _lanes_table(fraction, [-self.terms * x.zero] * self.depth, output.zero, self.limits)
+        self.weighted = NOTHING
+        self.kernel = kernels.depthwise
+
+
+class MaxPool(_Slid, pooling.MaxPool):
+    def __init__(self, graph, inputs, output, options):
+        pooling.MaxPool.__init__(self, graph, inputs, output, options)
+        suits(self.depth % 16 == 0)
+        self.map_h = max((self.out_h - 1) * self.stride_h + self.kernel_h, self.top + self.height)
+        self.map_w = max((self.out_w - 1) * self.stride_w + self.kernel_w, self.left + self.width)
+        staged = self.map_h > self.height or self.map_w > self.width
+        self._slide_shape(self._geometry(staged, False, 0x80, self.depth), self.depth // 16, None, 0)
+        words = []
+        for limit in self.limits[1:3]:
+            words += [(limit ^ 0x80) * 0x101] * 8
+        self.rows = table(words)
+        self.weighted = NOTHING
+        self.kernel = kernels.largest
+
+
+def _in_words(values: "list[int]") -> "list[int]":
+    """Limbs of each value, eight times each: low, middle, high."""
+    words = []
+    for value in values:
+        words += [value & 0xFFFF] * 8
+    return words
+
+
+class Add(elementwise.Add):
+    """Two multipliers with 43 bits of fraction stand in for TFLite's three; all 65,536 pairs are tried when the model
+    is loaded, and if one came out otherwise the operator would stay portable."""
+
+    BITS = 43
+
+    def __init__(self, graph, inputs, output, options):
+        elementwise.Add.__init__(self, graph, inputs, output, options)
+        a, b = inputs[:2]
+        suits(a.shape == b.shape == output.shape and not a.at and not b.at and output.elements % 8 == 0)
+        factors = [_ratio(tensor.scale(), output.scale(), self.BITS) for tensor in (a, b)]
+        suits(max(factors) < 1 << 45)
+        words = constants(output.zero, self.limits) + _in_words([a.zero, b.zero])
+        for bits in (0, 15):
+            words += _in_words([factor >> bits & 0x7FFF for factor in factors])
+        words += _in_words([factor >> 30 for factor in factors] + [0, 1 << (self.BITS - 31)])
+        self.rows = table(words)
+        self.shape = self._shape(output.elements // 8)
+        suits(self._is_exact())
+
+    def _shape(self, blocks: int) -> array:
+        return array("I", [0] * 12 + [blocks, self.BITS - 30] + [0] * (WORDS - 14))
+
+    def _is_exact(self) -> bool:
+        n = 4096
+        a, b, fast, acc = buffer(n), buffer(n), buffer(n), memoryview(bytearray(4 * n))
+        self.acc, self.sums, self.target = acc, memoryview(bytearray(4)), memoryview(bytearray(n))
+        shape = self._shape(n // 8)
+        for i in range(n):
+            b[i] = i & 255
+        for first in range(0, 256, 16):
+            for i in range(n):
+                a[i] = first + (i >> 8)
+            kernels.add(shape, fast, a, b, self.rows, NOTHING)
+            self._combine(a, b, 0, n)
+            if fast != self.target:
+                return False
+        return True
+
+    def bind(self, inputs, output, scratch):
+        elementwise.Add.bind(self, inputs, output, scratch)
+        self.a, self.b = inputs
+
+    def run(self):
+        kernels.add(self.shape, self.target, self.a, self.b, self.rows, NOTHING)
+
+
+def _ratio(a: "tuple[int, int]", b: "tuple[int, int]", bits: int) -> int:
+    """a / b with this many bits of fraction, for numbers of scales.py."""
+    shift = a[1] - b[1] + bits
+    suits(-64 < shift < 128)
+    return (a[0] << shift) // b[0] if shift >= 0 else a[0] // (b[0] << -shift)
+
+
+class Prelu(elementwise.Prelu):
+    """With a slope for each channel."""
+
+    def __init__(self, graph, inputs, output, options):
+        elementwise.Prelu.__init__(self, graph, inputs, output, options)
+        x, slopes = inputs[:2]
+        depth = output.shape[-1]
+        suits(x.shape == output.shape and slopes.at and slopes.elements == slopes.shape[-1] == depth and depth % 8 == 0)
+        above = multiplier(quotient(x.scale(), output.scale(), 24))
+        below = self.multiplier
+        steep = [(byte ^ 0x80) - 0x80 - slopes.zero for byte in graph.data[slopes.at : slopes.at + depth]]
+        fraction = _Bend(above, below, max([abs(slope) for slope in steep]))
+        words = constants(fraction.zero(output.zero), self.limits) + _in_words([x.zero, 0])
+        for first in range(0, depth, 8):
+            eight = [fraction.words(slope) for slope in steep[first : first + 8]]
+            for column in range(8):
+                words += [row[column] & 0xFFFF for row in eight]
+        self.rows = table(words)
+        self.shape = array("I", [0] * 7 + [output.elements // depth] + [0] * 4 + [depth // 8, fraction.shift]
+                           + [0] * (WORDS - 14))
+
+    def bind(self, inputs, output, scratch):
+        self.source, self.target = inputs[0], output
+
+    def run(self):
+        kernels.prelu(self.shape, self.target, self.source, NOTHING, self.rows, NOTHING)
+
+
+class _Bend(Fraction):
+    """The multipliers above and below zero of a PRELU, with one number of bits."""
+
+    def __init__(self, above: "tuple[int, int]", below: "tuple[int, int]", steepest: int):
+        self.above, self.below = above, below
+        suits(above[0] > 0 and below[0] > 0 and max(above[1], below[1]) < 12)
+        least = 31 - min(above[1], below[1], 0)
+        self.bits, self.last = max(least, min(45, 44 - above[1])), 0
+        suits(least <= self.bits <= 45 and above[0] << (self.bits - 31 + above[1]) < 1 << 45)
+        suits((below[0] << (self.bits - 31 + below[1])) * steepest < 1 << 45 and self.bits > 31)
+        self.shift = self.bits - 30
+
+    def words(self, slope: int) -> "tuple[int, ...]":
+        """A and B in limbs, what a negative input loses, and what rounds (see `_combine` of the kernels)."""
+        a, b = [q << (self.bits - 31 + shift) for q, shift in (self.above, self.below)]
+        b *= slope
+        rounding = self.roundings(*self.above)[0]
+        once, correction = self.roundings(*self.below)
+        if slope <= 0:
+            correction = 0
+        return a & 0x7FFF, b & 0x7FFF, a >> 15 & 0x7FFF, b >> 15 & 0x7FFF, a >> 30, b >> 30, rounding - once + correction, rounding
+
+
+KINDS = {
+    convolution.Convolution: Convolution,
+    convolution.FullyConnected: FullyConnected,
+    convolution.Depthwise: Depthwise,
+    elementwise.Add: Add,
+    elementwise.Prelu: Prelu,
+    pooling.AveragePool: AveragePool,
+    pooling.MaxPool: MaxPool,
+    pooling.Mean: Mean,
+}
