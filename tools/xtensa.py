@@ -61,10 +61,6 @@ def _branch_constant(m: int) -> Callable[..., int]:
     return encode
 
 
-def _branch(r: int) -> Callable[..., int]:
-    return lambda s, t, distance: _rri8(r, s, t, _within(distance, -128, 127), 7)
-
-
 def _jump(distance: int) -> int:
     return (_within(distance, -131072, 131071) & 0x3FFFF) << 6 | 6
 
@@ -113,12 +109,12 @@ def _one(low: int) -> Callable[..., int]:
     return lambda q: 3 << 22 | _q(q) >> 1 << 20 | 0xD << 16 | (q & 1) << 15 | low
 
 
-# Multiply-accumulate with a load, 32 bits: 1111 imm[5:4] qu[2:1] qy[0] xp qu[0] op qx[1:0] qy[2:1] imm[3:0] as 111 qx[2]
-def _multiply_load(op: int, by_register: int) -> Callable[..., int]:
+# Multiply-accumulate with a load: 1111 imm[5:4] qu[2:1] qy[0] 000 qu[0] op qx[1:0] qy[2:1] imm[3:0] as 111 qx[2]
+def _multiply_load(op: int) -> Callable[..., int]:
     def encode(qu: int, a: int, step: int, qx: int, qy: int) -> int:
-        imm = _register(step) if by_register else _within(step, -512, 496, 16) & 0x3F
-        return (0xF << 28 | imm >> 4 << 26 | _q(qu) >> 1 << 24 | (_q(qy) & 1) << 23 | by_register << 20 | (qu & 1) << 19
-                | op << 16 | (_q(qx) & 3) << 14 | qy >> 1 << 12 | (imm & 15) << 8 | _register(a) << 4 | 7 << 1 | qx >> 2)
+        imm = _within(step, -512, 496, 16) & 0x3F
+        return (0xF << 28 | imm >> 4 << 26 | _q(qu) >> 1 << 24 | (_q(qy) & 1) << 23 | (qu & 1) << 19 | op << 16
+                | (_q(qx) & 3) << 14 | qy >> 1 << 12 | (imm & 15) << 8 | _register(a) << 4 | 7 << 1 | qx >> 2)
     return encode
 
 
@@ -126,22 +122,19 @@ ENCODERS: dict[str, Callable[..., int]] = {
     "nop": lambda: 0x0020F0,
     "add": lambda r, s, t: _rrr(8, 0, r, s, t),
     "addx8": lambda r, s, t: _rrr(11, 0, r, s, t),
-    "sub": lambda r, s, t: _rrr(12, 0, r, s, t),
     "mov": lambda r, s: _rrr(2, 0, r, s, s),
     "addi": lambda t, s, value: _rri8(0xC, s, t, _within(value, -128, 127), 2),
     "movi": _movi,
-    "slli": lambda r, s, bits: _rrr((32 - _within(bits, 1, 31)) >> 4, 1, r, s, (32 - bits) & 15),
-    "srli": lambda r, t, bits: _rrr(4, 1, r, _within(bits, 0, 15), t),
-    "l8ui": _memory(0, 1), "l32i": _memory(2, 4), "s8i": _memory(4, 1), "s32i": _memory(6, 4),
+    "l32i": _memory(2, 4), "s32i": _memory(6, 4),
     "j": _jump,
     "beqz": _branch_zero(0), "bnez": _branch_zero(1),
-    "beqi": _branch_constant(0), "bnei": _branch_constant(1),
-    "beq": _branch(1), "bne": _branch(9), "bltu": _branch(3),
+    "bnei": _branch_constant(1),
     "loop": lambda s, distance: _rri8(8, s, 7, _within(distance, 0, 255), 6),
     "ee.vld.128.ip": _vector_memory(0x3, 16), "ee.vst.128.ip": _vector_memory(0xA, 16),
     "ee.ld.128.usar.ip": _vector_memory(0x1, 16), "ee.vld.l.64.ip": _vector_memory(0x9, 8),
     "ee.vst.l.64.ip": _vector_memory(0x4, 8),
-    "ee.vld.128.xp": _vector_stride(2, 2), "ee.vst.128.xp": _vector_stride(7, 2), "ee.vst.l.64.xp": _vector_stride(4, 3),
+    "ee.vld.128.xp": _vector_stride(2, 2), "ee.vst.128.xp": _vector_stride(7, 2),
+    "ee.vst.l.64.xp": _vector_stride(4, 3),
     "ee.ld.accx.ip": _accumulator_memory(0b0011100, 8), "ee.st.accx.ip": _accumulator_memory(0b0000100, 8),
     "ee.ldqa.s16.128.ip": _accumulator_memory(0b0000010, 16),
     "ee.st.qacc_l.l.128.ip": _accumulator_memory(0b0011000, 16),
@@ -162,11 +155,10 @@ ENCODERS: dict[str, Callable[..., int]] = {
     "ee.zero.q": _one(0x7FA4), "ee.zero.qacc": lambda: 0x250844,
     "ee.srcmb.s16.qacc": lambda q, a, zero: _one(0x7204 | _register(a) << 4 | _within(zero, 0, 0))(q),
     "ee.vmulas.s16.qacc": _multiply(0x1A, 1, 0x84),
-    "ee.vmulas.s8.accx.ld.ip": _multiply_load(2, 0),
-    "ee.vmulas.s16.qacc.ld.ip": _multiply_load(1, 0), "ee.vmulas.u16.qacc.ld.ip": _multiply_load(5, 0),
-    "ee.vmulas.s16.qacc.ld.xp": _multiply_load(1, 1),
+    "ee.vmulas.s8.accx.ld.ip": _multiply_load(2),
+    "ee.vmulas.s16.qacc.ld.ip": _multiply_load(1), "ee.vmulas.u16.qacc.ld.ip": _multiply_load(5),
 }
-JUMPS = {"j", "beqz", "bnez", "beqi", "bnei", "beq", "bne", "bltu", "loop"}
+JUMPS = {"j", "beqz", "bnez", "bnei", "loop"}
 
 
 def size_of(mnemonic: str) -> int:

@@ -16,6 +16,9 @@ from typing import Any
 
 import capstone
 
+from tools import vector_mpy
+from tools.vector_kernels import KERNELS
+
 READ, WRITE = 1, 2
 GUARD = 256  # bytes between buffers that nobody may touch
 FUNCTION_TABLE = 256  # what MicroPython hands a viper function lies below the buffers
@@ -116,20 +119,14 @@ def zipped(a: bytes, b: bytes, size: int) -> tuple[bytes, bytes]:
     return both[:16], both[16:]
 
 
-def signed(value: int) -> int:
-    return value - (1 << 32) if value >> 31 else value
-
-
 # Python for each instruction; {0}, {1}... are its operands as capstone writes them
 _LOAD_Q = "{0} = m.read({1} & ~15, 16)"
 _QACC_PART = {"l.l.128": (0, 0, 16), "l.h.32": (0, 16, 4), "h.l.128": (4, 0, 16), "h.h.32": (4, 16, 4)}
 CODE: dict[str, tuple[str, ...]] = {
-    "nop": (),
-    "add": ("{0} = ({1} + {2}) & M32",), "sub": ("{0} = ({1} - {2}) & M32",), "addi": ("{0} = ({1} + {2}) & M32",),
+    "nop": ("pass",),
+    "add": ("{0} = ({1} + {2}) & M32",), "addi": ("{0} = ({1} + {2}) & M32",),
     "addx8": ("{0} = (8 * {1} + {2}) & M32",), "or": ("{0} = {1} | {2}",), "mov.n": ("{0} = {1}",),
     "movi": ("{0} = {1} & M32",), "movi.n": ("{0} = {1} & M32",),
-    "slli": ("{0} = ({1} << {2}) & M32",), "srli": ("{0} = {1} >> {2}",),
-    "l8ui": ("{0} = m.load(({1} + {2}) & M32, 1)",), "s8i": ("m.store(({1} + {2}) & M32, {0}, 1)",),
     "l32i": ("{0} = m.load(({1} + {2}) & M32, 4)",), "s32i": ("m.store(({1} + {2}) & M32, {0}, 4)",),
     "l32i.n": ("{0} = m.load(({1} + {2}) & M32, 4)",), "s32i.n": ("m.store(({1} + {2}) & M32, {0}, 4)",),
     "entry": ("{0} = {0} - {1}",),
@@ -150,7 +147,8 @@ CODE: dict[str, tuple[str, ...]] = {
     "ee.zero.q": ("{0} = bytes(16)",), "ee.zero.qacc": ("qacc = [0] * 8",),
     "ee.vcmp.lt.s8": ("{0} = as_s8(*[-(x < y) for x, y in zip(s8({1}), s8({2}))])",),
     "ee.vcmp.lt.s16": ("{0} = as_s16(*[-(x < y) for x, y in zip(s16({1}), s16({2}))])",),
-    "ee.vmax.s8": ("{0} = as_s8(*map(max, s8({1}), s8({2})))",), "ee.vmin.s8": ("{0} = as_s8(*map(min, s8({1}), s8({2})))",),
+    "ee.vmax.s8": ("{0} = as_s8(*map(max, s8({1}), s8({2})))",),
+    "ee.vmin.s8": ("{0} = as_s8(*map(min, s8({1}), s8({2})))",),
     "ee.vmax.s16": ("{0} = as_s16(*map(max, s16({1}), s16({2})))",),
     "ee.vmin.s16": ("{0} = as_s16(*map(min, s16({1}), s16({2})))",),
     "ee.vsubs.s16": ("{0} = saturated([x - y for x, y in zip(s16({1}), s16({2}))])",),
@@ -170,8 +168,7 @@ CODE: dict[str, tuple[str, ...]] = {
                                  "{0} = ({0} + {1}) & M32") for part, (first, at, size) in _QACC_PART.items()},
 }
 BRANCHES = {
-    "j": "True", "beqz": "{0} == 0", "bnez": "{0} != 0", "beqi": "signed({0}) == {1}", "bnei": "signed({0}) != {1}",
-    "beq": "{0} == {1}", "bne": "{0} != {1}", "bltu": "{0} < {1}",
+    "j": "True", "beqz": "{0} == 0", "bnez": "{0} != 0", "bne": "{0} != {1}", "bnei": "{0} != {1} & M32",
 }
 CONVERT, NONE = 0x40001000, 0x3C000000  # addresses of MicroPython's that only have to be told apart
 
@@ -183,8 +180,7 @@ class Instruction:
         self.at, self.size, self.mnemonic = found.address, found.size, found.mnemonic
         self.operands = [part.strip() for part in found.op_str.split(",")] if found.op_str else []
         self.target = -1
-        if self.operands and (match := re.fullmatch(r"\. ([+-]) ?(\w+)", self.operands[-1].replace("+", "+ ").replace(
-                "-", "- ").replace("  ", " "))):
+        if self.operands and (match := re.fullmatch(r"\. ([+-]) ?(\w+)", self.operands[-1].replace(". +", ". + "))):
             self.target = self.at + int(match[1] + match[2], 0)
 
     @property
@@ -198,7 +194,7 @@ class Instruction:
 
     def loaded(self) -> str | None:
         """The register that it loads, which the next instruction would have to wait for."""
-        loads = self.mnemonic.startswith(("ee.vld", "ee.ld.128", "l32i", "l8ui")) or ".ld." in self.mnemonic
+        loads = self.mnemonic.startswith(("ee.vld", "ee.ld.128", "l32i")) or ".ld." in self.mnemonic
         return self.operands[0] if loads else None
 
     def uses(self, register: str) -> bool:
@@ -311,6 +307,4 @@ def _stalls(block: list[Instruction]) -> int:
 @cache
 def kernels(data: bytes) -> dict[str, Kernel]:
     """The functions of a .mpy that tools/vector_mpy.py made."""
-    from tools.vector_mpy import functions
-
-    return {name: Kernel(code) for name, code in functions(data).items()}
+    return dict(zip(KERNELS, map(Kernel, vector_mpy.functions(data)), strict=True))

@@ -36,7 +36,7 @@ import muster.vision
 if {vector}:
     muster.vision.kernels_vector = sys.modules["muster.vision.kernels_vector"] = Remote()
 from muster.vision import tflite
-for model, inputs in json.loads({cases!r}):
+for model, inputs in json.loads(into.read(int(into.readline()))):
     if isinstance(model, str) and model.startswith("/"):
         net = tflite.load(model)
     else:
@@ -44,8 +44,7 @@ for model, inputs in json.loads({cases!r}):
     for i, value in enumerate(inputs):
         net.input(i)[:] = bytes.fromhex(value)
     for operator in net._operators:
-        kind = type(operator)
-        name = kind.__name__ + (" vector" if hasattr(operator, "kernel") or hasattr(operator, "rows") and kind.__name__ in ("Add", "Prelu") else "")
+        name = type(operator).__name__
         out.write(struct.pack("<BI6I", 2, len(name), 0, 0, 0, 0, 0, 0) + name.encode())
         operator.run()
     answer = bytes(net.output(0))
@@ -63,13 +62,15 @@ class Run:
 def run(cases: list[tuple[str, list[bytes]]], bits: int = 32, vector: bool = True) -> list[Run]:
     """Each case is a model (hex of its bytes, or its path) and its inputs."""
     code = kernels(vector_mpy.build())
-    program = PROGRAM.format(firmware=str(FIRMWARE), vector=vector,
-                             cases=json.dumps([(model, [value.hex() for value in values]) for model, values in cases]))
+    program = PROGRAM.format(firmware=str(FIRMWARE), vector=vector)
     process = subprocess.Popen([vm.find(bits), "-X", "heapsize=64M", "-c", program], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE)
+    data = json.dumps([(model, [value.hex() for value in values]) for model, values in cases]).encode()
+    assert process.stdout and process.stdin
+    process.stdin.write(b"%d\n" % len(data) + data)
+    process.stdin.flush()
     results: list[Run] = []
     steps: list[list[Any]] = []
-    assert process.stdout and process.stdin
     while header := process.stdout.read(29):
         kind, length, *sizes = struct.unpack("<BI6I", header)
         name = process.stdout.read(length).decode()

@@ -10,7 +10,6 @@ ALIGNMENT = 16
 SLACK = 32  # bytes after a buffer that the kernels may read
 LIMB = 15
 MOST_BITS = 52  # of fraction: with more the zero point would not fit a word
-MINUS_4096 = 0xF000
 
 
 class Unsuited(Exception):
@@ -33,8 +32,8 @@ class Fraction:
     """Multipliers (Q31, shift) of channels with S bits of fraction, so that one shift serves them all.
 
     A channel whose sums (at most `largest` in magnitude) always come to nought gets the multiplier 0. `radix`: bits of
-    the lower part of a sum: 16, or 12. TFLite rounds to nearest twice, the second time halves away from zero: `rounding`
-    and `correction` say so in units of 2**(30 - S).
+    the lower part of a sum: 16, or 12. TFLite rounds to nearest twice, the second time halves away from zero, which
+    `roundings` expresses.
     """
 
     def __init__(self, scales: "list[tuple[int, int]]", largest: "list[int]", radix: int):
@@ -60,6 +59,7 @@ class Fraction:
         return m & mask, (m >> LIMB) & mask, n & mask, m >> 30, n1, correction, rounding, n2
 
     def roundings(self, q: int, shift: int) -> "tuple[int, int]":
+        """What is added before the fraction is dropped, and what a negative sum loses; in units of 2**(30 - S)."""
         half = 0 if self.last else 1 << (self.shift - 1)
         if not q or shift >= 0:
             return half, 0
@@ -78,12 +78,17 @@ def choose_bits(least: int, most: int) -> int:
     return bits
 
 
-def constants(zero: int, limits: array) -> "list[int]":
-    """The start of a table, in words of 16 bits: 1, zero point, low, high and -4096, eight times each."""
+def eightfold(values: "list[int]") -> "list[int]":
+    """Each as a word for every lane."""
     words = []
-    for value in (1, zero, limits[1] - 128, limits[2] - 128, MINUS_4096):
+    for value in values:
         words += [value & 0xFFFF] * 8
     return words
+
+
+def constants(zero: int, limits: array) -> "list[int]":
+    """The start of a table: 1, zero point, low, high and -4096."""
+    return eightfold([1, zero, limits[1] - 128, limits[2] - 128, -4096])
 
 
 def rows(fraction: Fraction, channels: range) -> "list[int]":
