@@ -9,14 +9,14 @@ from . import convolution, elementwise, pooling
 from .operator import Imagewise, Operator, aligned
 from .scales import multiplier, quotient
 from .vector_tables import (
-    LIMB,
     SLACK,
+    Division,
     Fraction,
     Unsuited,
     buffer,
     constants,
     eightfold,
-    rows,
+    rounded_once,
     suits,
     table,
 )
@@ -98,13 +98,11 @@ class _Convolution(_Mapped):
         for offset, _, vectors, _ in segments:
             shape += [vectors, offset]
         self.shape = array("I", shape + [0, 0])
-        words = constants(fraction.zero(output.zero), self.limits)
+        parts = [constants(fraction.zero(output.zero), self.limits)]
+        starts = array("q", [bias - self.x.zero * total for _, bias, total, _ in channels])
         for first in range(0, self.channels, group):
-            for _, bias, total, _ in channels[first : first + group]:
-                start = bias - self.x.zero * total
-                words += [(start >> bits) & 0xFFFF for bits in (0, 16, 32, 48)]
-            words += rows(fraction, range(first, first + group))
-        self.rows = table(words)
+            parts += [starts[first : first + group], fraction.rows(first, group)]
+        self.rows = table(parts)
         self.weighted = self._lay_out(graph, terms, bytes_each, group, segments)
         self.kernel = kernels.convolve
 
@@ -179,23 +177,22 @@ class Depthwise(_Slid, convolution.Depthwise):
         self._slide_shape(self._geometry(True, True, self.x.zero, count), count // 8, fraction, 16 * taps)
         biases = [bias - self.x.zero * total for _, bias, total, _ in channels]
         self.rows = _lanes_table(fraction, biases, output.zero, self.limits)
-        at, words = self.weights.at, []
+        at, words = self.weights.at, array("h")
         for first in range(0, count, 8):
-            for tap in range(taps):
-                start = at + tap * count + first
-                words += [(byte ^ 0x80) - 0x80 & 0xFFFF for byte in graph.data[start : start + 8]]
-        self.weighted = table(words)
+            for start in range(at + first, at + taps * count, count):
+                words.extend(array("h", array("b", graph.data[start : start + 8])))
+        self.weighted = table([words])
         self.kernel = kernels.depthwise
 
 
 def _lanes_table(fraction: Fraction, biases: "list[int]", zero: int, limits: array) -> memoryview:
     """For each eight channels what `depthwise` reads: biases, in low 12 bits and the rest negated, then multipliers."""
-    words = constants(fraction.zero(zero), limits)
+    parts = [constants(fraction.zero(zero), limits)]
     for first in range(0, len(biases), 8):
         eight = biases[first : first + 8]
-        words += [bias & 0xFFF for bias in eight] + [-(bias >> 12) & 0xFFFF for bias in eight]
-        words += rows(fraction, range(first, first + 8))
-    return table(words)
+        parts += [array("h", [bias & 0xFFF for bias in eight]), array("h", [-(bias >> 12) for bias in eight])]
+        parts.append(fraction.rows(first, 8))
+    return table(parts)
 
 
 class AveragePool(_Slid, pooling.AveragePool):
@@ -207,28 +204,11 @@ class AveragePool(_Slid, pooling.AveragePool):
         suits(self.top == self.left == 0 and inside_h and self.depth % 8 == 0)
         suits((self.out_w - 1) * self.stride_w + self.kernel_w <= self.width)
         self.map_h, self.map_w = self.height, self.width
-        fraction = _Division(self.kernel_h * self.kernel_w)
+        fraction = Division(self.kernel_h * self.kernel_w, self.depth)
         self._slide_shape(self._geometry(True, True, 0, self.depth), self.depth // 8, fraction, 0)
         self.rows = _lanes_table(fraction, [0] * self.depth, 0, self.limits)
         self.weighted = NOTHING
         self.kernel = kernels.depthwise
-
-
-class _Division(Fraction):
-    """By a count of values, halves away from zero."""
-
-    def __init__(self, count: int):
-        suits(count <= 4096)
-        self.count, self.radix, self.bits, self.shift, self.last = count, 12, 45, LIMB, 0
-        self.scales = [((1 << 42) // count + 1, -11)]
-
-    def limbs(self, channel: int) -> "tuple[int, ...]":
-        return Fraction.limbs(self, 0)
-
-    def roundings(self, q: int, shift: int) -> "tuple[int, int]":
-        # Half a unit more than the fraction that rounds, for the multiplier is a little too large
-        half, one = self.count >> 1, 1 << self.shift
-        return (2 * half + 1) * one // (2 * self.count), 0 if self.count & 1 else one // self.count
 
 
 class Mean(_Slid, pooling.Mean):
@@ -255,10 +235,7 @@ class MaxPool(_Slid, pooling.MaxPool):
         self.map_w = max((self.out_w - 1) * self.stride_w + self.kernel_w, self.left + self.width)
         staged = self.map_h > self.height or self.map_w > self.width
         self._slide_shape(self._geometry(staged, False, 0x80, self.depth), self.depth // 16, None, 0)
-        words = []
-        for limit in self.limits[1:3]:
-            words += [(limit ^ 0x80) * 0x101] * 8
-        self.rows = table(words)
+        self.rows = table([eightfold([(limit ^ 0x80) * 0x101 for limit in self.limits[1:3]])])
         self.weighted = NOTHING
         self.kernel = kernels.largest
 
@@ -277,13 +254,12 @@ class Add(elementwise.Add):
         suits(a.shape == b.shape == output.shape and not a.at and not b.at and output.elements % 8 == 0)
         factors = [_ratio(tensor.scale(), output.scale(), self.BITS) for tensor in (a, b)]
         suits(max(factors) < 1 << 45)
-        words = constants(output.zero, self.limits) + eightfold([a.zero, b.zero])
-        words += eightfold([factor >> bits & 0x7FFF for bits in (0, 15) for factor in factors])
-        words += eightfold([factor >> 30 for factor in factors])
+        limbs = [factor >> bits & mask for bits, mask in ((0, 0x7FFF), (15, 0x7FFF), (30, -1)) for factor in factors]
+        parts = [constants(output.zero, self.limits), eightfold([a.zero, b.zero] + limbs)]
         self.shape = self._shape(output.elements // 8)
         expected = self._all_pairs()
         for nudge in self.NUDGES:
-            self.rows = table(words + eightfold([nudge, 1 << (self.BITS - 31)]))
+            self.rows = table(parts + [eightfold([nudge, 1 << (self.BITS - 31)])])
             if self._agrees(expected):
                 return
         raise Unsuited
@@ -294,11 +270,10 @@ class Add(elementwise.Add):
     def _pairs(self):
         """(first output, values of a, values of b), PAIRS at a time."""
         a, b = buffer(PAIRS), buffer(PAIRS)
-        for i in range(PAIRS):
-            b[i] = i & 255
+        b[:] = bytes(range(256)) * (PAIRS // 256)
         for first in range(0, 1 << 16, PAIRS):
-            for i in range(PAIRS):
-                a[i] = first + i >> 8
+            for at in range(0, PAIRS, 256):
+                a[at : at + 256] = bytes([first + at >> 8]) * 256
             yield first, a, b
 
     def _all_pairs(self) -> memoryview:
@@ -343,14 +318,13 @@ class Prelu(elementwise.Prelu):
         above = multiplier(quotient(x.scale(), output.scale(), 24))
         below = self.multiplier
         steep = [(byte ^ 0x80) - 0x80 - slopes.zero for byte in graph.data[slopes.at : slopes.at + depth]]
-        fraction = _Bend(above, below, max([abs(slope) for slope in steep]))
-        words = constants(fraction.zero(output.zero), self.limits) + eightfold([x.zero, 0])
+        bend = _Bend(above, below, max([abs(slope) for slope in steep]))
+        parts = [constants(output.zero, self.limits), eightfold([x.zero, 0])]
         for first in range(0, depth, 8):
-            eight = [fraction.words(slope) for slope in steep[first : first + 8]]
-            for column in range(8):
-                words += [row[column] & 0xFFFF for row in eight]
-        self.rows = table(words)
-        self.shape = array("I", [0] * 7 + [output.elements // depth] + [0] * 4 + [depth // 8, fraction.shift]
+            eight = [bend.words(slope) for slope in steep[first : first + 8]]
+            parts += [array("h", [row[column] for row in eight]) for column in range(8)]
+        self.rows = table(parts)
+        self.shape = array("I", [0] * 7 + [output.elements // depth] + [0] * 4 + [depth // 8, bend.bits - 30]
                            + [0] * (WORDS - 14))
 
     def bind(self, inputs, output, scratch):
@@ -360,28 +334,26 @@ class Prelu(elementwise.Prelu):
         kernels.prelu(self.shape, self.target, self.source, NOTHING, self.rows, NOTHING)
 
 
-class _Bend(Fraction):
-    """The multipliers above and below zero of a PRELU, with one number of bits."""
+class _Bend:
+    """The multipliers above and below zero of a PRELU, with one number of bits of fraction."""
 
     def __init__(self, above: "tuple[int, int]", below: "tuple[int, int]", steepest: int):
         self.above, self.below = above, below
         suits(above[0] > 0 and below[0] > 0 and max(above[1], below[1]) < 12)
-        least = 31 - min(above[1], below[1], 0)
-        self.bits, self.last = max(least, min(45, 44 - above[1])), 0
-        suits(least <= self.bits <= 45 and above[0] << (self.bits - 31 + above[1]) < 1 << 45)
-        suits((below[0] << (self.bits - 31 + below[1])) * steepest < 1 << 45 and self.bits > 31)
-        self.shift = self.bits - 30
+        least = 31 - min(above[1], below[1], -1)
+        self.bits = max(least, min(45, 44 - above[1]))
+        suits(self.bits <= 45 and above[0] << (self.bits - 31 + above[1]) < 1 << 45)
+        suits((below[0] << (self.bits - 31 + below[1])) * steepest < 1 << 45)
 
     def words(self, slope: int) -> "tuple[int, ...]":
         """A and B in limbs, what a negative input loses, and what rounds (see `_combine` of the kernels)."""
         a, b = [q << (self.bits - 31 + shift) for q, shift in (self.above, self.below)]
         b *= slope
-        rounding = self.roundings(*self.above)[0]
-        once, correction = self.roundings(*self.below)
-        if slope <= 0:
-            correction = 0
-        correction += rounding - once
-        return a & 0x7FFF, b & 0x7FFF, a >> 15 & 0x7FFF, b >> 15 & 0x7FFF, a >> 30, b >> 30, correction, rounding
+        once, once_below = rounded_once(self.bits, *self.above), rounded_once(self.bits, *self.below)
+        # Below zero the product is negative where the slope is not
+        loses = once + once_below if slope > 0 else once - once_below
+        rounds = (1 << (self.bits - 31)) + once
+        return a & 0x7FFF, b & 0x7FFF, a >> 15 & 0x7FFF, b >> 15 & 0x7FFF, a >> 30, b >> 30, loses, rounds
 
 
 KINDS = {

@@ -29,46 +29,85 @@ def buffer(size: int) -> memoryview:
 
 
 class Fraction:
-    """Multipliers (Q31, shift) of channels with S bits of fraction, so that one shift serves them all.
+    """Multipliers (Q31, shift) of channels with S = `bits` bits of fraction, so that one shift serves them all.
 
     A channel whose sums (at most `largest` in magnitude) always come to nought gets the multiplier 0. `radix`: bits of
-    the lower part of a sum: 16, or 12. TFLite rounds to nearest twice, the second time halves away from zero, which
-    `roundings` expresses.
+    the lower part of a sum: 16, or 12.
     """
 
     def __init__(self, scales: "list[tuple[int, int]]", largest: "list[int]", radix: int):
-        self.radix = radix
-        for (_, shift), n in zip(scales, largest):
-            suits(n << max(shift, 0) < ACC_LIMIT)
-        self.scales = [(0, 0) if n * q < 1 << (29 - shift) else (q, shift) for (q, shift), n in zip(scales, largest)]
-        shifts = [shift for q, shift in self.scales if q] or [-1]
+        for i, (q, shift) in enumerate(scales):
+            suits(largest[i] << max(shift, 0) < ACC_LIMIT)
+            if shift < -14 and largest[i] * q < 1 << (29 - shift):
+                scales[i] = (0, 0)
+        shifts = [shift for q, shift in scales if q] or [-1]
         least, most = -max(shifts), -min(shifts)
-        self.bits = choose_bits(31 + most + LIMB - min(radix, LIMB), 44 + least if least > 0 else 45 + least)
         suits(least > 0 or radix < LIMB and least > -3)
-        self.shift, self.last = min(self.bits - 30, LIMB), max(self.bits - 45, 0)
+        bits = choose_bits(31 + most + LIMB - min(radix, LIMB), 44 + least if least > 0 else 45 + least)
+        self.shift, self.last = min(bits - 30, LIMB), max(bits - 45, 0)
+        self.lower = 1 if radix == 16 else radix - LIMB  # that n is shifted up beside m, see `write_limbs`
+        self.half = 0 if self.last else 1 << (self.shift - 1)
+        self.q = array("I", [q for q, _ in scales])
+        self.places = bytes([bits - 31 + shift if q else 3 for q, shift in scales])
+        self.once = array("H", [rounded_once(bits, q, shift) for q, shift in scales])
 
-    def limbs(self, channel: int) -> "tuple[int, ...]":
-        """The channel's eight words, in the order in which the kernels read them."""
-        q, shift = self.scales[channel]
-        m = q << (self.bits - 31 + shift)
-        n = m << 1 if self.radix == 16 else m >> (LIMB - self.radix)
-        rounding, correction = self.roundings(q, shift)
-        mask = (1 << LIMB) - 1
-        n1 = (n >> LIMB) & ((1 << self.shift) - 1)
-        n2 = n >> (LIMB + self.shift)
-        return m & mask, (m >> LIMB) & mask, n & mask, m >> 30, n1, correction, rounding, n2
-
-    def roundings(self, q: int, shift: int) -> "tuple[int, int]":
-        """What is added before the fraction is dropped, and what a negative sum loses; in units of 2**(30 - S)."""
-        half = 0 if self.last else 1 << (self.shift - 1)
-        if not q or shift >= 0:
-            return half, 0
-        once = 1 << (self.bits - 31 + shift)
-        return half + once, 2 * once
+    def rows(self, first: int, count: int) -> array:
+        """What the kernels read of `count` channels, eight at a time."""
+        words = array("H", bytes(16 * count))
+        end = first + count
+        write_limbs(words, self.q[first:end], self.places[first:end], self.once[first:end], count, self.shift,
+                    self.lower, self.half)
+        return words
 
     def zero(self, zero: int) -> int:
         """The output's zero point, and half a unit where the last shift is one."""
         return (zero << self.last) + (1 << self.last >> 1)
+
+
+class Division(Fraction):
+    """By a count of values, halves away from zero, for every channel alike."""
+
+    def __init__(self, count: int, channels: int):
+        suits(count <= 4096)
+        self.shift, self.last, self.lower = LIMB, 0, -3
+        k = 0
+        while count >> k > 1:
+            k += 1
+        # Half a unit more than the fraction that rounds, for the multiplier is a little too large
+        one, half = 1 << LIMB, count >> 1
+        once = 0 if count & 1 else one // count // 2
+        self.half = (2 * half + 1) * one // (2 * count) - once
+        self.q = array("I", [(1 << 30 + k) // count + 1] * channels)
+        self.places, self.once = bytes([LIMB - k] * channels), array("H", [once] * channels)
+
+
+@micropython.viper
+def write_limbs(words: ptr16, q: ptr32, places: ptr8, once: ptr16, count: int, shift: int, lower: int, half: int):
+    """For each channel m = q << place and n = m << lower, in limbs of 15 bits (but n1: `shift` bits): m0, m1, n0, m2,
+    n1, what a negative sum loses, what rounds, n2. Those of one kind lie together for eight channels."""
+    mask = 0x7FFF
+    channel = 0
+    while channel < count:
+        at = (channel >> 3 << 6) + (channel & 7)
+        m = q[channel]
+        place = places[channel]
+        words[at] = (m << place) & mask
+        words[at + 8] = (m >> (15 - place)) & mask
+        words[at + 24] = m >> (30 - place)
+        place += lower
+        words[at + 16] = (m << place) & mask
+        high = m >> (15 - place)
+        words[at + 32] = high & ((1 << shift) - 1)
+        words[at + 40] = once[channel] << 1
+        words[at + 48] = once[channel] + half
+        words[at + 56] = high >> shift
+        channel += 1
+
+
+def rounded_once(bits: int, q: int, shift: int) -> int:
+    """TFLite rounds a product to nearest, then its right shift to nearest, halves away from zero: this, in units of
+    2**30, on top of half a unit; and twice this less where the sum is negative."""
+    return 1 << (bits - 31 + shift) if q and shift < 0 else 0
 
 
 def choose_bits(least: int, most: int) -> int:
@@ -78,31 +117,22 @@ def choose_bits(least: int, most: int) -> int:
     return bits
 
 
-def eightfold(values: "list[int]") -> "list[int]":
+def eightfold(values: "list[int]") -> array:
     """Each as a word for every lane."""
-    words = []
+    words = array("H")
     for value in values:
-        words += [value & 0xFFFF] * 8
+        words.extend(array("H", [value & 0xFFFF] * 8))
     return words
 
 
-def constants(zero: int, limits: array) -> "list[int]":
+def constants(zero: int, limits: array) -> array:
     """The start of a table: 1, zero point, low, high and -4096."""
     return eightfold([1, zero, limits[1] - 128, limits[2] - 128, -4096])
 
 
-def rows(fraction: Fraction, channels: range) -> "list[int]":
-    """Words of `limbs` for eight channels at a time, those of one kind together."""
-    words = []
-    for first in range(channels.start, channels.stop, 8):
-        eight = [fraction.limbs(channel) for channel in range(first, first + 8)]
-        for column in range(8):
-            words += [limbs[column] for limbs in eight]
-    return words
-
-
-def table(words: "list[int]") -> memoryview:
-    view = buffer(2 * len(words))
-    view[:] = bytes(array("H", words))
+def table(parts: "list[array]") -> memoryview:
+    """One after another, at an aligned address."""
+    whole = b"".join([bytes(part) for part in parts])
+    view = buffer(len(whole))
+    view[:] = whole
     return view
-
