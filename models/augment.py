@@ -76,9 +76,33 @@ def fit_similarity(points, onto):
     return np.hstack([turn, (q.mean(0) - turn @ p.mean(0))[:, None]])
 
 
+def with_glasses(rng, aligned112):
+    """Frames drawn about the eyes of an aligned face; one pair in four is dark."""
+    picture, (left, right) = np.array(aligned112), TEMPLATE112[:2]
+    colour = tuple(int(c) for c in rng.integers(0, 90, 3))
+    axes = (int(rng.integers(11, 16)), int(rng.integers(8, 14)))
+    thickness = int(rng.integers(1, 4))
+    rim = -1 if rng.random() < 0.25 else thickness
+    for eye in (left, right):
+        centre = (round(float(eye[0])), round(float(eye[1])) + 2)
+        cv2.ellipse(picture, centre, axes, 0, 0, 360, colour, rim, cv2.LINE_AA)
+    cv2.line(picture, (round(float(left[0])) + axes[0], 52), (round(float(right[0])) - axes[0], 52), colour, thickness)
+    return picture
+
+
+def low_angle(rng):
+    """3x3 matrix: the picture's upper or lower edge a few per cent narrower, as from a wrist held low."""
+    lean = rng.normal(0, 0.0006)
+    return np.float64([[1, 0, 0], [0, 1, 0], [0, lean, 1 - 56 * lean]])
+
+
 def embedder_view(rng, aligned112, mirror):
-    """One training input [64, 64, 3] uint8 from an aligned 112x112 face."""
+    """One training input [64, 64, 3] uint8 from an aligned 112x112 face; one in four is as it is."""
     picture = aligned112[:, ::-1] if mirror else aligned112
+    if rng.random() < 0.25:
+        return plain_view(picture)
+    if rng.random() < 0.08:
+        picture = with_glasses(rng, picture)
     spread = 2.0 if rng.random() < 0.15 else 1.0  # the finder's landmarks err by some pixels; the embedder must bear it
     turn, growth, shift = rng.normal(0, 3.0) * spread, np.exp(rng.normal(0, 0.035) * spread), rng.normal(0, 1.8, 2)
     jitter = similarity(turn, growth, shift * spread, (56, 72))
@@ -87,9 +111,8 @@ def embedder_view(rng, aligned112, mirror):
     x = cv2.GaussianBlur(x, (0, 0), smoothing)
     if rng.random() < 0.5:
         x = rgb565(np.clip(x, 0, 255).astype(np.uint8))
-    x = cv2.warpAffine(
-        x, then(jitter, TO_INPUT), (INPUT, INPUT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    warp = np.vstack([then(jitter, TO_INPUT), [0, 0, 1]]) @ low_angle(rng)
+    x = cv2.warpPerspective(x, warp, (INPUT, INPUT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     picture = sensor(rng, x.astype(np.float32))
     return jpeg(rng, picture) if rng.random() < 0.25 else picture
 

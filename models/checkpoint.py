@@ -16,12 +16,15 @@ def save(name, net, optimizer, schedule, step):
     (CACHE / f"{name}.part").replace(CACHE / f"{name}.pt")
 
 
+def is_begun(name):
+    return (CACHE / f"{name}.pt").is_file()
+
+
 def load(name, net, optimizer, schedule):
     """Restores what `save` kept; the number of steps done, 0 without a checkpoint."""
-    path = CACHE / f"{name}.pt"
-    if not path.is_file():
+    if not is_begun(name):
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(CACHE / f"{name}.pt", weights_only=True)
     net.load_state_dict(state["net"])
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])

@@ -9,7 +9,7 @@ def weight_scales(weight, per_tensor=False):
 
     `per_tensor` repeats the largest: TFLite's int8 FULLY_CONNECTED has one scale for all.
     """
-    scales = weight.detach().abs().amax((1, 2, 3)).clamp(min=1e-8) / 127
+    scales = weight.detach().abs().amax((1, 2, 3)).clamp(min=1e-4) / 127
     return scales.max().expand_as(scales) if per_tensor else scales
 
 
@@ -17,6 +17,16 @@ def fake_quantise_weights(weight, per_tensor=False):
     scale = weight_scales(weight, per_tensor)[:, None, None, None]
     rounded = torch.round(weight / scale) * scale
     return weight + (rounded - weight).detach()
+
+
+def slope_scale(slope):
+    """The one scale of PReLU's symmetric int8 slopes [-127, 127]."""
+    return slope.detach().abs().amax().clamp(min=1e-8) / 127
+
+
+def fake_quantise_slopes(slope):
+    scale = slope_scale(slope)
+    return slope + (torch.round(slope / scale) * scale - slope).detach()
 
 
 class ActivationRange(nn.Module):
@@ -31,6 +41,7 @@ class ActivationRange(nn.Module):
         super().__init__()
         self.symmetric, self.relu = symmetric, relu
         self.observing = False
+        self.settled = None  # the quantisation that training simulates
         self.register_buffer("low", torch.zeros(()))
         self.register_buffer("high", torch.zeros(()))
 
@@ -44,6 +55,7 @@ class ActivationRange(nn.Module):
 
     def observe(self, x):
         """Follows the batch's 0.01 % and 99.99 % points: a few outliers must not cost everybody a bit."""
+        self.settled = None
         sample = x.detach().flatten()
         count = max(1, sample.numel() // 10000)
         high = sample.topk(count).values[-1].float()
@@ -58,7 +70,7 @@ class ActivationRange(nn.Module):
             self.observe(x)
         if not quantised:
             return x
-        scale, zero = self.quantisation()
+        scale, zero = self.settled = self.settled or self.quantisation()
         clamped = x.clamp((-128 - zero) * scale, (127 - zero) * scale)
         rounded = torch.round(clamped / scale) * scale
         return clamped + (rounded - clamped).detach()

@@ -11,6 +11,7 @@ OPERATORS = {  # builtin operator: (code, version with int8)
     "dw": (tflite.BuiltinOperator.DEPTHWISE_CONV_2D, 3),
     "fc": (tflite.BuiltinOperator.FULLY_CONNECTED, 4),
     "add": (tflite.BuiltinOperator.ADD, 2),
+    "prelu": (tflite.BuiltinOperator.PRELU, 1),
     "reshape": (tflite.BuiltinOperator.RESHAPE, 1),
 }
 TYPES = {"int8": tflite.TensorType.INT8, "int32": tflite.TensorType.INT32}
@@ -105,6 +106,8 @@ def write_options(builder, operation):
     if operation.kind == "add":
         tflite.AddOptionsStart(builder)
         return tflite.BuiltinOptions.AddOptions, tflite.AddOptionsEnd(builder)
+    if operation.kind == "prelu":
+        return tflite.BuiltinOptions.NONE, None
     shape = ints(builder, operation.shape)
     tflite.ReshapeOptionsStart(builder)
     tflite.ReshapeOptionsAddNewShape(builder, shape)
@@ -120,7 +123,8 @@ def write_operation(builder, operation, codes, index):
     tflite.OperatorAddInputs(builder, inputs)
     tflite.OperatorAddOutputs(builder, outputs)
     tflite.OperatorAddBuiltinOptionsType(builder, kind)
-    tflite.OperatorAddBuiltinOptions(builder, options)
+    if options is not None:
+        tflite.OperatorAddBuiltinOptions(builder, options)
     return tflite.OperatorEnd(builder)
 
 

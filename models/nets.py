@@ -1,12 +1,13 @@
 """The two networks as plain layer lists: one description for training, quantising, exporting and counting."""
 
 import torch
-from fakequant import ActivationRange, fake_quantise_weights
+from fakequant import ActivationRange, fake_quantise_slopes, fake_quantise_weights
 from torch import nn
 from torch.nn import functional as F
 
-# A layer is (kind, output channels, kernel, stride, relu); kinds are conv, dw (depthwise), fc (over the flattened map)
-# and the residual marks: save keeps the current tensor, add adds the kept one.
+# A layer is (kind, output channels, kernel, stride, activation); kinds are conv, dw (depthwise), fc (over the flattened
+# map) and the residual marks: save keeps the current tensor, add adds the kept one. The activation is False, True (ReLU)
+# or "prelu" (PReLU, a slope for each channel).
 
 
 def residual(width, out):
@@ -14,22 +15,32 @@ def residual(width, out):
     return [("save",), ("conv", width, 1, 1, True), ("dw", None, 3, 1, True), ("conv", out, 1, 1, False), ("add",)]
 
 
-# Plain 3x3 convolutions halve the map: they cost what an expanding bottleneck costs, are quicker to train (oneDNN's
-# backward pass of a strided depthwise layer is a hundred times slower) and suit the chip's vector unit better.
+def separable(width, out, stride=1):
+    """MobileFaceNet's bottleneck: 1x1 to `width`, depthwise 3x3, linear 1x1 to `out`."""
+    return [("conv", width, 1, 1, "prelu"), ("dw", None, 3, stride, "prelu"), ("conv", out, 1, 1, False)]
+
+
+def plus_input(layers):
+    return [("save",), *layers, ("add",)]
+
+
+# The teacher's own architecture (MobileFaceNet, Chen et al. 2018, at twice its width) on a 64x64 picture, with half of
+# the channels inside each bottleneck: prune.py takes its first weights from the teacher's.
 EMBEDDER = {
     "name": "embedder",
     "input": (64, 64, 3),
     "layers": [
-        ("conv", 16, 3, 2, True),  # 32x32
-        ("conv", 48, 3, 2, True),  # 16x16
-        *residual(96, 48),
-        ("conv", 96, 3, 2, True),  # 8x8
-        *residual(192, 96),
-        *residual(192, 96),
-        ("conv", 160, 3, 2, True),  # 4x4
-        *residual(384, 160),
-        *residual(384, 160),
-        ("fc", 128, 4, 1, False),
+        ("conv", 64, 3, 2, "prelu"),  # 32x32
+        ("dw", None, 3, 1, "prelu"),
+        *separable(64, 128, 2),  # 16x16
+        *plus_input(separable(64, 128)) * 4,
+        *separable(128, 256, 2),  # 8x8
+        *plus_input(separable(128, 256)) * 6,
+        *separable(256, 256, 2),  # 4x4
+        *plus_input(separable(128, 256)) * 2,
+        ("conv", 512, 1, 1, "prelu"),
+        ("conv", 64, 1, 1, "prelu"),
+        ("fc", 192, 4, 1, False),
     ],
 }
 
@@ -62,11 +73,12 @@ def same_padding(size, kernel, stride):
 
 
 class Layer(nn.Module):
-    """Convolution with batch norm (until `fold`), optional ReLU, optional fake quantisation of weights and output."""
+    """Convolution with batch norm (until `fold`) or bias, optional activation, optional fake quantisation."""
 
-    def __init__(self, kind, size, inputs, outputs, kernel, stride, relu):
+    def __init__(self, kind, size, inputs, outputs, kernel, stride, activation, norm):
         super().__init__()
-        self.kind, self.kernel, self.stride, self.relu = kind, kernel, stride, relu
+        self.kind, self.kernel, self.stride = kind, kernel, stride
+        self.relu, self.prelu = activation is True, activation == "prelu"
         self.size = size  # input height and width
         groups = inputs if kind == "dw" else 1
         pad = same_padding(size, kernel, stride) if kind != "fc" else (0, 0)
@@ -74,9 +86,12 @@ class Layer(nn.Module):
         symmetric = pad[0] == pad[1]
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, pad[0] if symmetric else 0, groups=groups, bias=False)
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_in" if kind == "dw" else "fan_out")
-        self.norm = nn.BatchNorm2d(outputs)
-        self.bias = None
-        self.range = ActivationRange(symmetric=kind == "fc", relu=relu)
+        self.norm = nn.BatchNorm2d(outputs) if norm else None
+        self.bias = None if norm else nn.Parameter(torch.zeros(outputs))
+        self.range = ActivationRange(symmetric=kind == "fc", relu=self.relu)
+        if self.prelu:
+            self.slope = nn.Parameter(torch.full((outputs,), 0.25))
+            self.after = ActivationRange()  # `range` is that of its input
 
     @property
     def out_size(self):
@@ -97,18 +112,38 @@ class Layer(nn.Module):
         self.bias = nn.Parameter(norm.bias.data - norm.running_mean * gain)
         self.norm = None
 
+    @torch.no_grad()
+    def unfold(self, mean, variance):
+        """The inverse of `fold`: a batch norm that changes nothing where the output has this mean and variance."""
+        self.norm = norm = nn.BatchNorm2d(len(self.bias))
+        norm.running_mean.copy_(mean - self.bias)
+        norm.running_var.copy_(variance)
+        norm.weight.copy_(torch.sqrt(variance + norm.eps))
+        norm.bias.copy_(mean)
+        self.bias = None
+
+    def convolve(self, x, quantised):
+        conv = self.conv
+        weight = fake_quantise_weights(conv.weight, self.kind == "fc") if quantised else conv.weight
+        if conv.groups > 1 and self.stride > 1:  # oneDNN's bfloat16 backward pass of this one is twelve times slower
+            with torch.autocast("cpu", enabled=False):
+                kept = F.conv2d(x.float(), weight, self.bias, conv.stride, conv.padding, 1, conv.groups)
+            return kept.to(x.dtype)
+        return F.conv2d(x, weight, self.bias, conv.stride, conv.padding, 1, conv.groups)
+
     def forward(self, x, quantised):
         if self.pad[0] != self.pad[1]:
             x = F.pad(x, self.pad * 2)
+        x = self.convolve(x, quantised)
         if self.norm is not None:
-            x = self.norm(self.conv(x))
-        else:
-            conv = self.conv
-            weight = fake_quantise_weights(conv.weight, self.kind == "fc") if quantised else conv.weight
-            x = F.conv2d(x, weight, self.bias, conv.stride, conv.padding, 1, conv.groups)
+            x = self.norm(x)
         if self.relu:
             x = F.relu(x)
-        return self.range(x, quantised)
+        x = self.range(x, quantised)
+        if self.prelu:
+            slope = fake_quantise_slopes(self.slope) if quantised else self.slope
+            x = self.after(torch.where(x > 0, x, x * slope.to(x.dtype)[:, None, None]), quantised)
+        return x
 
 
 class Add(nn.Module):
@@ -141,8 +176,9 @@ class Net(nn.Module):
             elif layer[0] == "add":
                 self.nodes.append(Add())
             else:
-                kind, out, kernel, stride, relu = layer
-                node = Layer(kind, size, channels, out or channels, kernel, stride, relu)
+                kind, out, kernel, stride, activation = layer
+                norm = spec.get("norm", True)
+                node = Layer(kind, size, channels, out or channels, kernel, stride, activation, norm)
                 self.nodes.append(node)
                 size, channels = node.out_size, out or channels
 

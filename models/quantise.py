@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from fakequant import weight_scales
+from fakequant import ActivationRange, slope_scale, weight_scales
 from flatfile import Operation, Tensor, write_model
 
 INPUT_SCALE = 1 / 128  # int8 = pixel - 128, so the network sees (pixel - 128) / 128
@@ -19,8 +19,9 @@ def calibrate(net, inputs):
 
 
 def observe(net, on):
-    for node in net.nodes:
-        node.range.observing = on
+    for module in net.modules():
+        if isinstance(module, ActivationRange):
+            module.observing = on
 
 
 def layer_constants(node, name, input_scale):
@@ -41,35 +42,43 @@ def layer_constants(node, name, input_scale):
     )
 
 
+def slope_constant(node, name):
+    scale = slope_scale(node.slope).double().item()
+    values = np.clip(np.round(node.slope.detach().double().numpy() / scale), -127, 127).astype(np.int8)
+    return Tensor(f"{name}/slopes", (1, 1, len(values)), [scale], 0, 0, values)
+
+
 def to_tflite(net):
     """The .tflite bytes of a folded network whose ranges are settled."""
     height, width, channels = net.spec["input"]
     tensors = [Tensor("input", (1, height, width, channels), [INPUT_SCALE], 0)]
     operations, kept = [], None
+
+    def add(kind, inputs, name, shape, quantisation, node=None):
+        """One operation and its output tensor, which it returns."""
+        scale, zero = quantisation
+        stride, relu = (node.stride, node.relu) if node else (1, False)
+        new = shape if kind == "reshape" else ()
+        tensors.append(Tensor(name, shape, [scale], zero))
+        operations.append(Operation(kind, [x.name for x in inputs], [name], stride, relu, new))
+        return tensors[-1]
+
+    x = tensors[0]
     for index, node in enumerate(net.nodes):
-        x, last = tensors_last(tensors), index == len(net.nodes) - 1
         if index in net.saves:
             kept = x
-        name = "output" if last else f"{index:02d}_{node.kind}"
-        scale, zero = node.range.quantisation()
+        name = "output" if index == len(net.nodes) - 1 else f"{index:02d}_{node.kind}"
         if node.kind == "add":
-            out = Tensor(name, x.shape, [scale], zero)
-            operations.append(Operation("add", [kept.name, x.name], [name]))
-            tensors.append(out)
+            x = add("add", [kept, x], name, x.shape, node.range.quantisation())
             continue
         if node.kind == "fc":
-            flat = Tensor("flat", (1, int(np.prod(x.shape))), x.scale, x.zero)
-            operations.append(Operation("reshape", [x.name], ["flat"], shape=flat.shape))
-            tensors.append(flat)
-            x = flat
+            x = add("reshape", [x], "flat", (1, int(np.prod(x.shape))), (x.scale[0], x.zero))
         constants = layer_constants(node, name, x.scale[0])
+        tensors += constants
         outputs = node.conv.out_channels
         shape = (1, outputs) if node.kind == "fc" else (1, node.out_size, node.out_size, outputs)
-        tensors += [*constants, Tensor(name, shape, [scale], zero)]
-        operations.append(Operation(node.kind, [x.name, *(c.name for c in constants)], [name], node.stride, node.relu))
+        x = add(node.kind, [x, *constants], name, shape, node.range.quantisation(), node)
+        if node.prelu:
+            tensors.append(slope_constant(node, name))
+            x = add("prelu", [x, tensors[-1]], f"{name}_prelu", shape, node.after.quantisation())
     return write_model(net.spec["name"], tensors, operations, ["input"], ["output"])
-
-
-def tensors_last(tensors):
-    """The newest activation tensor."""
-    return next(tensor for tensor in reversed(tensors) if tensor.data is None)

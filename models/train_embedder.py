@@ -1,20 +1,22 @@
-"""Trains the embedder: distils the teacher on FairFace, separates drawn people; then quantisation-aware tuning.
+"""Trains the embedder: pruned from the teacher, distilled from it on FairFace; then quantisation-aware tuning.
 
 Each stage resumes from its checkpoint in build/train. Only FairFace, drawn people and the teacher shape the weights.
 """
 
 import argparse
+import shutil
 import time
 
 import cv2
 import numpy as np
 import torch
 from augment import embedder_view, plain_view
-from checkpoint import load, save
+from checkpoint import is_begun, load, save
 from data import HELD_OUT, ROOT, read_faces, read_options, run
 from drawn import bank
 from metrics import unit
 from nets import EMBEDDER, Net, widened
+from prune import FACES, normalise, pruned
 from quantise import calibrate, to_tflite
 from teacher import embed_views
 from torch.nn import functional as F
@@ -22,15 +24,19 @@ from torch.utils.data import DataLoader, Dataset
 
 SEED = 20261124
 BATCH = 192
-DRAWN = 48  # drawn pictures in a batch, two of each person
-WIDTH = 128
+GROUPS = 4  # race-and-gender groups in a batch, equally many faces of each
+DRAWN = 24  # drawn pictures in a batch, two of each person
+WIDTH = EMBEDDER["layers"][-1][1]
 
 
 class Batches(Dataset):
     """Whole batches, each from its own seed, so that a resumed run sees what an unbroken one would have.
 
-    `real` is (pictures [n, 112, 112, 3], teacher views [2, n, d]); `drawn` is [people, views, 112, 112, 3] or None, its
-    pictures follow the faces, two of a person side by side.
+    `real` is (pictures [n, 112, 112, 3], teacher views [2, n, d], members: the rows of each group); `drawn` is [people,
+    views, 112, 112, 3], its pictures follow the faces, two of a person side by side.
+
+    The similarities that must come out right are those within a group, for there false matches happen: so a batch
+    holds many faces of few groups, and every group has an equal share of the training whatever its share of the file.
     """
 
     def __init__(self, real, drawn, first, last):
@@ -42,14 +48,24 @@ class Batches(Dataset):
     def __getitem__(self, index):
         cv2.setNumThreads(1)
         rng = np.random.default_rng([SEED, self.first + index])
-        faces, views = self.real
-        chosen, mirrored = rng.integers(0, views.shape[1], BATCH), rng.integers(0, 2, BATCH)
+        faces, views, members = self.real
+        groups = rng.choice(len(members), GROUPS, replace=False)
+        chosen = np.concatenate([rng.choice(members[group], BATCH // GROUPS) for group in groups])
+        mirrored = rng.integers(0, 2, BATCH)
         pictures = [embedder_view(rng, faces[i], m) for i, m in zip(chosen, mirrored, strict=True)]
-        if self.drawn is not None:
-            people = rng.choice(len(self.drawn), DRAWN // 2, replace=False)
-            pairs = [(p, v) for p in people for v in rng.choice(self.drawn.shape[1], 2, replace=False)]
-            pictures += [embedder_view(rng, self.drawn[p, v], False) for p, v in pairs]
-        return to_tensor(np.stack(pictures)), torch.from_numpy(views[mirrored, chosen]), torch.from_numpy(chosen)
+        people = rng.choice(len(self.drawn), DRAWN // 2, replace=False)
+        pairs = [(p, v) for p in people for v in rng.choice(self.drawn.shape[1], 2, replace=False)]
+        pictures += [embedder_view(rng, self.drawn[p, v], False) for p, v in pairs]
+        return to_tensor(np.stack(pictures)), torch.from_numpy(views[mirrored, chosen])
+
+
+def read_real():
+    """((pictures, teacher views, members) of the training faces, (pictures, views) of all with the held-out ones last)."""
+    faces, labels = read_faces("fairface_train112")
+    views = embed_views("fairface_train112", faces)
+    groups = np.char.add(labels["race"], labels["gender"])[:-HELD_OUT]
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    return (faces, views[:, :-HELD_OUT], members), (faces, views)
 
 
 def to_tensor(pictures):
@@ -57,18 +73,16 @@ def to_tensor(pictures):
     return (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - 128) / 128
 
 
-def distillation(found, target, directions):
-    """Cosine to the teacher (to its share along `directions` [d, 128], if any) and all pairwise similarities' error."""
+def distillation(found, target, aim):
+    """Cosine to the teacher's share in the network's directions, `aim`, and the error of all pairwise similarities."""
     unit = F.normalize(found)
     relation = (unit @ unit.T - target @ target.T).square().mean()
-    aim = target if directions is None else F.normalize(target @ directions)
     return (1 - (unit * aim).sum(1)).mean() + 10 * relation
 
 
-def recognition(found, chosen, everybody, temperature=0.07):
-    """Each face against the teacher's embeddings of all faces, `everybody` [n, 128]: it must be nearest to its own."""
-    similarity = F.normalize(found).bfloat16() @ everybody.T
-    return F.cross_entropy(similarity.float() / temperature, chosen)
+def recognition(found, target, temperature=0.07):
+    """Each face must be nearer to the teacher's word on it than to that on any other of the batch."""
+    return F.cross_entropy(F.normalize(found) @ target.T / temperature, torch.arange(len(found)))
 
 
 def separation(drawn, faces, temperature=0.1):
@@ -92,32 +106,61 @@ def embed_all(net, faces, batch=200):
     return np.concatenate(found)
 
 
-def held_out_error(net, faces, views):
-    """RMS error of the pairwise similarities on the held-out training faces."""
+def held_out_error(net, faces, views, directions):
+    """On the held-out training faces: mean cosine to the teacher, RMS error of the pairwise similarities."""
     found = unit(embed_all(net, faces[-HELD_OUT:]))
     wanted = views[0, -HELD_OUT:]
-    return np.sqrt(np.square(found @ found.T - wanted @ wanted.T).mean())
+    aim = wanted if directions is None else unit(wanted @ directions.numpy())
+    return (found * aim).sum(1).mean(), np.sqrt(np.square(found @ found.T - wanted @ wanted.T).mean())
 
 
-def train(net, stage, steps, rate, real, drawn, directions, check, everybody=None, cycle=None):
-    """Runs or resumes one stage of `steps` batches; `check` is (faces, views) to report on.
+def first_weights(real):
+    """The pruned network, its last layer fitted (ridge regression) to the teacher's words on the training faces."""
+    faces, views, _ = real
+    chosen = np.sort(np.random.default_rng(SEED).choice(views.shape[1], FACES, replace=False))
+    net = pruned(widened(EMBEDDER, views.shape[-1]), np.stack([faces[i] for i in chosen]))
+    head, seen = net.nodes[-1], []
+    hook = head.register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(1).float()))
+    embed_all(net, faces[: views.shape[1]])
+    hook.remove()
+    seen, wanted = torch.cat(seen).double(), torch.from_numpy(views[0]).double()
+    middle, wanted_middle = seen.mean(0), wanted.mean(0)
+    seen = seen - middle
+    gram = seen.T @ seen
+    gram += 0.1 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    matrix = torch.linalg.solve(gram, seen.T @ (wanted - wanted_middle)).T
+    head.conv.weight.data = matrix.float().view_as(head.conv.weight)
+    head.bias.data = (wanted_middle - matrix @ middle).float()
+    normalise(net, to_tensor(np.stack([plain_view(faces[i]) for i in chosen[:512]])))
+    return net
 
-    The learning rate has one cycle of `cycle` batches; a stage that another follows stops before it has run down.
-    """
-    optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=(cycle or steps) + 1, pct_start=0.1)
+
+def compiled(net):
+    """The network fused by torch.compile where there is a C++ compiler: a third faster."""
+    return torch.compile(net) if shutil.which("g++") else net
+
+
+def train(net, stage, steps, rate, real, drawn, directions, check):
+    """Runs or resumes one stage of `steps` batches; `check` is (faces, views) to report on."""
+    optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
     done = load(f"embedder.{stage}", net, optimizer, schedule)
-    loader = DataLoader(Batches(real, drawn, done, steps), batch_size=None, num_workers=1, prefetch_factor=4)
+    if not done:
+        save(f"embedder.{stage}", net, optimizer, schedule, done)
+    loader = DataLoader(Batches(real, drawn, done, steps), batch_size=None, num_workers=1, prefetch_factor=8)
     begun, sums = time.monotonic(), np.zeros(3)
     net.train()
-    for step, (pictures, wanted, chosen) in enumerate(loader, done + 1):
+    fused = compiled(net)
+    for step, (pictures, wanted) in enumerate(loader, done + 1):
         with torch.autocast("cpu", torch.bfloat16):
-            found = net(pictures.to(memory_format=torch.channels_last))
+            found = fused(pictures.to(memory_format=torch.channels_last))
         found = found.float()
-        near = distillation(found[:BATCH], wanted, directions)
-        apart = separation(found[BATCH:], found[:BATCH]) if drawn is not None else torch.zeros(())
-        known = recognition(found[:BATCH], chosen, everybody) if everybody is not None else torch.zeros(())
+        aim = wanted if directions is None else F.normalize(wanted @ directions)
+        near = distillation(found[:BATCH], wanted, aim)
+        apart = separation(found[BATCH:], found[:BATCH])
+        known = recognition(found[:BATCH], aim)
         (near + 0.1 * (apart + known)).backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
@@ -129,21 +172,20 @@ def train(net, stage, steps, rate, real, drawn, directions, check, everybody=Non
             print(f"{stage} {step}/{steps} {parts} {pace:.2f} s/step", flush=True)
         if step % 500 == 0 or step == steps:
             save(f"embedder.{stage}", net, optimizer, schedule, step)
-            print(f"{stage} {step}: held-out similarity error {held_out_error(net, *check):.4f}", flush=True)
+            near, pairs = held_out_error(net, *check, directions)
+            print(f"{stage} {step}: held-out cosine {near:.4f}, similarity error {pairs:.4f}", flush=True)
 
 
 def narrow(wide, faces):
-    """The wide network with its outputs' 128 strongest directions only, and those directions [512, 128].
+    """The wide network with its outputs' WIDTH strongest directions only, and those directions [512, WIDTH].
 
-    What a small network can predict of the teacher lies in fewer directions than the teacher uses: its own 128
-    strongest hold 60 % of its energy, these 80 % of the student's. They are turned at random, which spreads the
-    variance evenly over the components, so that one int8 scale suits them all.
+    They are turned at random, which spreads the variance evenly over the components, so that one int8 scale suits all.
     """
     found = unit(embed_all(wide, faces))
     energy, directions = np.linalg.eigh(found.T @ found)
     turn, _ = np.linalg.qr(np.random.default_rng(SEED).standard_normal((WIDTH, WIDTH)))
     directions = torch.from_numpy((directions[:, -WIDTH:] @ turn).astype(np.float32))
-    print(f"128 directions keep {energy[-WIDTH:].sum() / energy.sum():.1%} of the wide network's energy")
+    print(f"{WIDTH} directions keep {energy[-WIDTH:].sum() / energy.sum():.1%} of the wide network's energy")
     net = Net(EMBEDDER).to(memory_format=torch.channels_last)
     state = wide.state_dict()
     last = f"nodes.{len(net.nodes) - 1}."
@@ -153,35 +195,34 @@ def narrow(wide, faces):
     head.fold()
     head.conv.weight.data = torch.einsum("oihw,od->dihw", wide.nodes[-1].conv.weight.data, directions)
     head.bias.data = wide.nodes[-1].bias.data @ directions
-    return net, directions
+    return net.fold(), directions
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--faces", type=int, default=2500, help="batches of real faces alone (default %(default)s)")
-    parser.add_argument("--people", type=int, default=1000, help="batches with drawn people among them")
+    parser.add_argument(
+        "--steps", type=int, default=3400, help="batches of distillation in float (default %(default)s)"
+    )
     parser.add_argument("--tune", type=int, default=250, help="batches of quantisation-aware tuning")
     parser.add_argument("--threads", type=int, default=1, help="of the network; one more makes the batches")
     options = read_options(parser)
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
-    faces, _ = read_faces("fairface_train112")
-    views = embed_views("fairface_train112", faces)
-    real, check = (faces, views[:, :-HELD_OUT]), (faces, views)
-
-    wide = Net(widened(EMBEDDER, views.shape[-1])).to(memory_format=torch.channels_last)
-    train(wide, "faces", options.faces, 4e-3, real, None, None, check, cycle=5000)
-    net, directions = narrow(wide, faces[:-HELD_OUT])
-
+    real, check = read_real()
     drawn, _, _ = bank()
-    train(net, "people", options.people, 3e-3, real, drawn, directions, check, cycle=1600)
 
-    net.fold()
+    if is_begun("embedder.float"):
+        wide = Net(widened(EMBEDDER, real[1].shape[-1]))
+    else:
+        wide = first_weights(real)
+    wide = wide.to(memory_format=torch.channels_last)
+    train(wide, "float", options.steps, 6e-4, real, drawn, None, check)
+    net, directions = narrow(wide, real[0][: real[1].shape[1]])
+
     batches = Batches(real, drawn, 0, 20)
     calibrate(net, [batches[i][0] for i in range(20)])
     net.quantised = True
-    everybody = F.normalize(torch.from_numpy(real[1][0]) @ directions).bfloat16()
-    train(net, "tune", options.tune, 8e-4, real, drawn, directions, check, everybody)
+    train(net, "tune", options.tune, 5e-5, real, drawn, directions, check)
     (ROOT / "embedder.tflite").write_bytes(to_tflite(net))
 
 
