@@ -59,7 +59,7 @@ class ActivationRange(nn.Module):
         sample = x.detach().flatten()
         count = max(1, sample.numel() // 10000)
         high = sample.topk(count).values[-1].float()
-        low = torch.zeros(()) if self.relu else -(-sample).topk(count).values[-1].float()
+        low = torch.zeros_like(high) if self.relu else -(-sample).topk(count).values[-1].float()
         first = self.high.item() == 0 and self.low.item() == 0
         weight = 1.0 if first else self.MOMENTUM
         self.low.lerp_(low, weight)

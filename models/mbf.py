@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 import torch
 from data import data_file
@@ -33,7 +34,7 @@ def prelu(x, slope):
 
 
 class Mbf:
-    """`layers`: its convolutions in order; called with NCHW 112x112 of (x - 127.5) / 127.5, [n, 512]."""
+    """`layers`: its convolutions in order, of which `bottlenecks` has three each and `head` the last two."""
 
     def __init__(self):
         graph = onnx.load(data_file("models/teacher_espdl_mbf.onnx")).graph
@@ -57,7 +58,7 @@ class Mbf:
 
     @torch.no_grad()
     def features(self, x):
-        """Outputs of the stem, of each bottleneck and of the two last convolutions, bfloat16."""
+        """Outputs of stem, bottlenecks and head, bfloat16; `x` is NCHW 112x112 of (picture - 127.5) / 127.5."""
         x = x.bfloat16().contiguous(memory_format=torch.channels_last)
         found = [self.layers[1](self.layers[0](x))]
         for (expand, depthwise, project), adds in zip(self.bottlenecks, ADDS, strict=True):
@@ -68,7 +69,13 @@ class Mbf:
             found.append(layer(found[-1]))
         return found
 
-    def __call__(self, x):
-        """Unit embeddings [n, 512], float32."""
-        last = self.features(x)[-1].float().contiguous().flatten(1)
-        return F.normalize(F.linear(last, self.matrix, self.bias))
+    def embed(self, pictures, batch=128):
+        """Unit embeddings [n, 512], float32, of uint8 NHWC pictures 112x112."""
+        found = []
+        for start in range(0, len(pictures), batch):
+            x = torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch])).permute(0, 3, 1, 2).float()
+            last = self.features((x - 127.5) / 127.5)[-1].float().contiguous().flatten(1)
+            found.append(F.normalize(F.linear(last, self.matrix, self.bias)).numpy())
+            if start % (batch * 50) == 0:
+                print(f"teacher: {start} of {len(pictures)}", flush=True)
+        return np.concatenate(found)

@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 # A layer is (kind, output channels, kernel, stride, activation); kinds are conv, dw (depthwise), fc (over the flattened
-# map) and the residual marks: save keeps the current tensor, add adds the kept one. The activation is False, True (ReLU)
-# or "prelu" (PReLU, a slope for each channel).
+# map) and the residual marks: save keeps the current tensor, add adds the kept one. The activation is False, True for
+# ReLU, or "prelu" for PReLU with a slope for each channel.
 
 
 def residual(width, out):
@@ -126,7 +126,7 @@ class Layer(nn.Module):
         conv = self.conv
         weight = fake_quantise_weights(conv.weight, self.kind == "fc") if quantised else conv.weight
         if conv.groups > 1 and self.stride > 1:  # oneDNN's bfloat16 backward pass of this one is twelve times slower
-            with torch.autocast("cpu", enabled=False):
+            with torch.autocast(x.device.type, enabled=False):
                 kept = F.conv2d(x.float(), weight, self.bias, conv.stride, conv.padding, 1, conv.groups)
             return kept.to(x.dtype)
         return F.conv2d(x, weight, self.bias, conv.stride, conv.padding, 1, conv.groups)

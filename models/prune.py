@@ -1,8 +1,8 @@
 """First weights of the embedder: the teacher's own, on a smaller picture, with fewer channels inside each bottleneck.
 
-The channels to keep and the projection that follows them come from least squares, layer by layer from the picture on: what
-the bottleneck adds must make its output the teacher's, at the places of the coarser grid. So a layer also makes good
-what the layers before it got wrong (after He et al. 2017, Channel pruning for accelerating very deep neural networks).
+The channels to keep and the projection that follows them come from least squares, layer by layer from the picture on:
+what the bottleneck adds must make its output the teacher's, at the places of the coarser grid. So a layer also makes
+good what those before it got wrong (after He et al. 2017, Channel pruning for accelerating very deep neural networks).
 """
 
 import numpy as np
@@ -121,7 +121,7 @@ def equalise(net, x):
 
 @torch.no_grad()
 def normalise(net, x):
-    """Puts a batch norm behind each convolution, set so that it changes nothing on `x`: training is steadier with them."""
+    """Puts a batch norm behind each convolution that changes nothing on `x`; without them training goes nowhere."""
     seen = {}
 
     def hook(node):

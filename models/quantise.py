@@ -67,7 +67,7 @@ def to_tflite(net):
     for index, node in enumerate(net.nodes):
         if index in net.saves:
             kept = x
-        name = "output" if index == len(net.nodes) - 1 else f"{index:02d}_{node.kind}"
+        name = f"{index:02d}_{node.kind}"
         if node.kind == "add":
             x = add("add", [kept, x], name, x.shape, node.range.quantisation())
             continue
@@ -81,4 +81,4 @@ def to_tflite(net):
         if node.prelu:
             tensors.append(slope_constant(node, name))
             x = add("prelu", [x, tensors[-1]], f"{name}_prelu", shape, node.after.quantisation())
-    return write_model(net.spec["name"], tensors, operations, ["input"], ["output"])
+    return write_model(net.spec["name"], tensors, operations, ["input"], [x.name])

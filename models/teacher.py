@@ -2,6 +2,7 @@
 
 import numpy as np
 from data import CACHE, data_file
+from mbf import Mbf
 
 
 def session(name, threads=2):
@@ -29,8 +30,8 @@ def embed_views(name, pictures):
     """The teacher's [2, n, 512] for the pictures as they are and mirrored; `name` names the cache file."""
     cached = CACHE / f"{name}.teacher.npy"
     if not cached.is_file():
-        network = session("teacher_espdl_mbf")
-        views = np.stack([embed(network, pictures), embed(network, pictures[:, :, ::-1])])
+        network = Mbf()
+        views = np.stack([network.embed(pictures), network.embed(pictures[:, :, ::-1])])
         cached.parent.mkdir(parents=True, exist_ok=True)
         np.save(cached, views.astype(np.float16))
     return np.load(cached).astype(np.float32)

@@ -4,6 +4,7 @@ Each stage resumes from its checkpoint in build/train. Only FairFace, drawn peop
 """
 
 import argparse
+import os
 import shutil
 import time
 
@@ -27,6 +28,8 @@ BATCH = 192
 GROUPS = 4  # race-and-gender groups in a batch, equally many faces of each
 DRAWN = 24  # drawn pictures in a batch, two of each person
 WIDTH = EMBEDDER["layers"][-1][1]
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+WEIGHTS = ROOT / "embedder.npz"  # of the float stage's end, float16: where the next training goes on
 
 
 class Batches(Dataset):
@@ -60,7 +63,7 @@ class Batches(Dataset):
 
 
 def read_real():
-    """((pictures, teacher views, members) of the training faces, (pictures, views) of all with the held-out ones last)."""
+    """(pictures, teacher views, members) of the training faces; (pictures, views) of all, the held-out ones last."""
     faces, labels = read_faces("fairface_train112")
     views = embed_views("fairface_train112", faces)
     groups = np.char.add(labels["race"], labels["gender"])[:-HELD_OUT]
@@ -73,6 +76,10 @@ def to_tensor(pictures):
     return (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - 128) / 128
 
 
+def on_device(pictures):
+    return pictures.to(DEVICE, memory_format=torch.channels_last)
+
+
 def distillation(found, target, aim):
     """Cosine to the teacher's share in the network's directions, `aim`, and the error of all pairwise similarities."""
     unit = F.normalize(found)
@@ -82,26 +89,26 @@ def distillation(found, target, aim):
 
 def recognition(found, target, temperature=0.07):
     """Each face must be nearer to the teacher's word on it than to that on any other of the batch."""
-    return F.cross_entropy(F.normalize(found) @ target.T / temperature, torch.arange(len(found)))
+    return F.cross_entropy(F.normalize(found) @ target.T / temperature, torch.arange(len(found), device=found.device))
 
 
 def separation(drawn, faces, temperature=0.1):
     """Drawn pairs (rows 2k and 2k+1) against every other drawn person and every real face (NT-Xent)."""
     unit, others = F.normalize(drawn), F.normalize(faces).detach()
     similarity = torch.cat([unit @ unit.T, unit @ others.T], 1) / temperature
-    own = torch.eye(len(unit), dtype=torch.bool)
+    own = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
     similarity[:, : len(unit)] = similarity[:, : len(unit)].masked_fill(own, -1e4)
-    return F.cross_entropy(similarity, torch.arange(len(unit)) ^ 1)
+    return F.cross_entropy(similarity, torch.arange(len(unit), device=unit.device) ^ 1)
 
 
 def embed_all(net, faces, batch=200):
     """float32 [n, d] outputs for aligned 112x112 faces, without augmentation."""
     net.eval()
     found = []
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), torch.autocast(DEVICE, torch.bfloat16):
         for start in range(0, len(faces), batch):
             pictures = np.stack([plain_view(face) for face in faces[start : start + batch]])
-            found.append(net(to_tensor(pictures).to(memory_format=torch.channels_last)).float().numpy())
+            found.append(net(on_device(to_tensor(pictures))).float().cpu().numpy())
     net.train()
     return np.concatenate(found)
 
@@ -110,17 +117,32 @@ def held_out_error(net, faces, views, directions):
     """On the held-out training faces: mean cosine to the teacher, RMS error of the pairwise similarities."""
     found = unit(embed_all(net, faces[-HELD_OUT:]))
     wanted = views[0, -HELD_OUT:]
-    aim = wanted if directions is None else unit(wanted @ directions.numpy())
+    aim = wanted if directions is None else unit(wanted @ directions.cpu().numpy())
     return (found * aim).sum(1).mean(), np.sqrt(np.square(found @ found.T - wanted @ wanted.T).mean())
 
 
+def last_weights(width):
+    """The network as the last training left it; new where there was none."""
+    net = Net(widened(EMBEDDER, width))
+    if WEIGHTS.is_file():
+        with np.load(WEIGHTS) as kept:
+            net.load_state_dict(
+                {name: torch.from_numpy(kept[name]).to(now.dtype) for name, now in net.state_dict().items()}
+            )
+    return net
+
+
+def halved(value):
+    return value.cpu().half().numpy() if value.is_floating_point() else value.cpu().numpy()
+
+
 def first_weights(real):
-    """The pruned network, its last layer fitted (ridge regression) to the teacher's words on the training faces."""
+    """The pruned network, its last layer by ridge regression onto the teacher's embeddings of the training faces."""
     faces, views, _ = real
     chosen = np.sort(np.random.default_rng(SEED).choice(views.shape[1], FACES, replace=False))
-    net = pruned(widened(EMBEDDER, views.shape[-1]), np.stack([faces[i] for i in chosen]))
+    net = on_device(pruned(widened(EMBEDDER, views.shape[-1]), np.stack([faces[i] for i in chosen])))
     head, seen = net.nodes[-1], []
-    hook = head.register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(1).float()))
+    hook = head.register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(1).float().cpu()))
     embed_all(net, faces[: views.shape[1]])
     hook.remove()
     seen, wanted = torch.cat(seen).double(), torch.from_numpy(views[0]).double()
@@ -129,9 +151,9 @@ def first_weights(real):
     gram = seen.T @ seen
     gram += 0.1 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
     matrix = torch.linalg.solve(gram, seen.T @ (wanted - wanted_middle)).T
-    head.conv.weight.data = matrix.float().view_as(head.conv.weight)
-    head.bias.data = (wanted_middle - matrix @ middle).float()
-    normalise(net, to_tensor(np.stack([plain_view(faces[i]) for i in chosen[:512]])))
+    head.conv.weight.data = matrix.float().view_as(head.conv.weight).to(DEVICE)
+    head.bias.data = (wanted_middle - matrix @ middle).float().to(DEVICE)
+    normalise(net, on_device(to_tensor(np.stack([plain_view(faces[i]) for i in chosen[:512]]))))
     return net
 
 
@@ -140,20 +162,21 @@ def compiled(net):
     return torch.compile(net) if shutil.which("g++") else net
 
 
-def train(net, stage, steps, rate, real, drawn, directions, check):
-    """Runs or resumes one stage of `steps` batches; `check` is (faces, views) to report on."""
+def train(net, stage, steps, rate, real, drawn, directions, check, workers):
+    """Runs or resumes one stage of `steps` batches made by `workers`; `check` is (faces, views) to report on."""
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
     done = load(f"embedder.{stage}", net, optimizer, schedule)
     if not done:
         save(f"embedder.{stage}", net, optimizer, schedule, done)
-    loader = DataLoader(Batches(real, drawn, done, steps), batch_size=None, num_workers=1, prefetch_factor=8)
-    begun, sums = time.monotonic(), np.zeros(3)
+    loader = DataLoader(Batches(real, drawn, done, steps), batch_size=None, num_workers=workers, prefetch_factor=8)
+    begun, losses = time.monotonic(), torch.zeros(3, device=DEVICE)
     net.train()
     fused = compiled(net)
     for step, (pictures, wanted) in enumerate(loader, done + 1):
-        with torch.autocast("cpu", torch.bfloat16):
-            found = fused(pictures.to(memory_format=torch.channels_last))
+        wanted = wanted.to(DEVICE)
+        with torch.autocast(DEVICE, torch.bfloat16):
+            found = fused(on_device(pictures))
         found = found.float()
         aim = wanted if directions is None else F.normalize(wanted @ directions)
         near = distillation(found[:BATCH], wanted, aim)
@@ -164,12 +187,12 @@ def train(net, stage, steps, rate, real, drawn, directions, check):
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
-        sums += near.item(), apart.item(), known.item()
+        losses += torch.stack([near, apart, known]).detach()
         if step % 50 == 0:
             pace = (time.monotonic() - begun) / (step - done)
-            parts = "distil {:.4f} drawn {:.4f} known {:.4f}".format(*(sums / 50))
-            sums[:] = 0
-            print(f"{stage} {step}/{steps} {parts} {pace:.2f} s/step", flush=True)
+            parts = "distil {:.4f} drawn {:.4f} known {:.4f}".format(*(losses / 50).tolist())
+            losses.zero_()
+            print(f"{stage} {step}/{steps} {parts} {pace:.3f} s/step", flush=True)
         if step % 500 == 0 or step == steps:
             save(f"embedder.{stage}", net, optimizer, schedule, step)
             near, pairs = held_out_error(net, *check, directions)
@@ -186,13 +209,14 @@ def narrow(wide, faces):
     turn, _ = np.linalg.qr(np.random.default_rng(SEED).standard_normal((WIDTH, WIDTH)))
     directions = torch.from_numpy((directions[:, -WIDTH:] @ turn).astype(np.float32))
     print(f"{WIDTH} directions keep {energy[-WIDTH:].sum() / energy.sum():.1%} of the wide network's energy")
-    net = Net(EMBEDDER).to(memory_format=torch.channels_last)
+    net = on_device(Net(EMBEDDER))
     state = wide.state_dict()
     last = f"nodes.{len(net.nodes) - 1}."
     net.load_state_dict({k: v for k, v in state.items() if not k.startswith(last)}, strict=False)
     wide.nodes[-1].fold()
     head = net.nodes[-1]
     head.fold()
+    directions = directions.to(DEVICE)
     head.conv.weight.data = torch.einsum("oihw,od->dihw", wide.nodes[-1].conv.weight.data, directions)
     head.bias.data = wide.nodes[-1].bias.data @ directions
     return net.fold(), directions
@@ -204,26 +228,29 @@ def main():
         "--steps", type=int, default=3400, help="batches of distillation in float (default %(default)s)"
     )
     parser.add_argument("--tune", type=int, default=250, help="batches of quantisation-aware tuning")
-    parser.add_argument("--threads", type=int, default=1, help="of the network; one more makes the batches")
+    parser.add_argument("--threads", type=int, default=1, help="of the network, on a CPU")
+    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="that make the batches")
+    parser.add_argument("--fresh", action="store_true", help=f"from the teacher's weights, not from {WEIGHTS.name}")
     options = read_options(parser)
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
     real, check = read_real()
     drawn, _, _ = bank()
 
-    if is_begun("embedder.float"):
-        wide = Net(widened(EMBEDDER, real[1].shape[-1]))
+    if is_begun("embedder.float") or (WEIGHTS.is_file() and not options.fresh):
+        wide = last_weights(real[1].shape[-1])
     else:
         wide = first_weights(real)
-    wide = wide.to(memory_format=torch.channels_last)
-    train(wide, "float", options.steps, 6e-4, real, drawn, None, check)
+    wide = on_device(wide)
+    train(wide, "float", options.steps, 6e-4, real, drawn, None, check, options.workers)
+    np.savez_compressed(WEIGHTS, **{name: halved(value) for name, value in wide.state_dict().items()})
     net, directions = narrow(wide, real[0][: real[1].shape[1]])
 
     batches = Batches(real, drawn, 0, 20)
-    calibrate(net, [batches[i][0] for i in range(20)])
+    calibrate(net, [on_device(batches[i][0]) for i in range(20)])
     net.quantised = True
-    train(net, "tune", options.tune, 5e-5, real, drawn, directions, check)
-    (ROOT / "embedder.tflite").write_bytes(to_tflite(net))
+    train(net, "tune", options.tune, 5e-5, real, drawn, directions, check, options.workers)
+    (ROOT / "embedder.tflite").write_bytes(to_tflite(net.cpu()))
 
 
 if __name__ == "__main__":

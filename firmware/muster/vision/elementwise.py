@@ -43,15 +43,17 @@ class _Operand:
                 steps[axis] = step
             step *= n
         self.shape = array("I", list(wide[1:]) + steps)
+        self.recurs = steps[:3] == [0, 0, 0] and CHUNK % wide[3] == 0  # each part is then the same
 
     def bind(self, source: memoryview, scratch: memoryview):
         self.source, self.scratch = source, scratch
 
     def part(self, at: int, n: int) -> memoryview:
-        """Elements at .. at + n."""
+        """Elements at .. at + n; parts are asked for from 0 on, CHUNK at a time."""
         if self.shape is None:
             return self.source[at : at + n]
-        kernels.broadcast(self.scratch, self.source, at, n, self.shape)
+        if at == 0 or not self.recurs:
+            kernels.broadcast(self.scratch, self.source, at, n, self.shape)
         return self.scratch
 
 
@@ -136,18 +138,17 @@ class Mul(_Product):
 
 
 class Prelu(_Product):
-    """The product with the slopes everywhere, then the answers of a table where the input is not negative."""
+    """The product with the slopes where the input is negative, the answers of a table elsewhere."""
 
     def __init__(self, graph, inputs, output, table):
         x, slopes = self._tensors(graph, inputs, output, 0)
         require(x.shape == output.shape, "input and output have different shapes")
         self._scale(x, slopes, output)
         self.answers = rescaled_answers(x, output, 0)
-        self.least = x.zero + 128
+        self.zeros = array("i", [x.zero, slopes.zero, output.zero])
 
     def _combine(self, a, b, at, n):
-        self._multiply(a, b, at, n)
-        kernels.look_up_from(self.target[at : at + n], a, self.answers, n, self.least)
+        kernels.prelu(0, self.target, at, a, b, self.answers, n, self.zeros, self.table)
 
 
 def _less(a: "tuple[int, int]", b: "tuple[int, int]") -> bool:

@@ -105,12 +105,54 @@ def look_up(dst: ptr8, src: ptr8, answers: ptr8, n: int):
 
 
 @micropython.viper
-def look_up_from(dst: ptr8, src: ptr8, answers: ptr8, n: int, least: int):
-    """dst[i] = answers[src[i]] where int8 src[i] + 128 >= `least`; the others stay."""
+def prelu(n: int, dst: ptr8, start: int, x: ptr8, slopes: ptr8, answers: ptr8, count: int, zeros: ptr32, row: ptr32):
+    """dst[start + i] of int8 x[i], i < count: answers[x] where it is not below its zero point, else times slopes[i].
+
+    zeros: of x, of the slopes, of the output (int32). `row` of the requantisation as in `accumulator.requantise`, its
+    bias apart. `n` is scratch in a register.
+    """
+    half = 1 << 15
+    half = half << 15
+    wide = half << 2  # nought in a word of 32 bits, which the product does not fit
+    zero_x = (zeros[0] + 0x80) & 0xFF
+    zero_slope = (zeros[1] + 0x80) & 0xFF
+    zero = ((zeros[2] + 0x80) & 0xFF) - 0x80
+    m = row[1]
+    right = row[2]
+    rounding = row[3]
+    left = row[4]
+    dst = ptr8(uint(dst) + uint(start))
     i = 0
-    while i < n:
-        if (src[i] ^ 0x80) >= least:
-            dst[i] = answers[src[i]]
+    while i < count:
+        n = x[i]
+        if n ^ 0x80 >= zero_x:
+            dst[i] = answers[n]
+        else:
+            n = ((n ^ 0x80) - zero_x) * ((slopes[i] ^ 0x80) - zero_slope) << left
+            if wide:
+                n = (m * n + half) >> 31
+            else:
+                negative = 0
+                if n < 0:
+                    n = 0 - n
+                    negative = 1
+                n0 = n & 0x7FFF
+                n1 = n >> 15
+                m0 = m & 0xFFFF
+                m1 = m >> 16
+                v = n1 * m0 + ((n0 * m0 - negative) >> 15) + 0x8000
+                n = n1 * m1 + ((n0 * m1 + (v >> 1)) >> 15)
+                if negative:
+                    n = 0 - n
+            if n < 0:
+                if rounding:
+                    n -= 1
+            n = ((rounding + n) >> right) + zero
+            if n < -128:
+                n = -128
+            elif n > 127:
+                n = 127
+            dst[i] = n
         i += 1
 
 
