@@ -2,7 +2,6 @@
 
 import numpy as np
 from data import CACHE, data_file
-from mbf import Mbf
 
 
 def session(name, threads=2):
@@ -30,6 +29,8 @@ def embed_views(name, pictures):
     """The teacher's [2, n, 512] for the pictures as they are and mirrored; `name` names the cache file."""
     cached = CACHE / f"{name}.teacher.npy"
     if not cached.is_file():
+        from mbf import Mbf  # needs torch and onnx, which evaluation does without
+
         network = Mbf()
         views = np.stack([network.embed(pictures), network.embed(pictures[:, :, ::-1])])
         cached.parent.mkdir(parents=True, exist_ok=True)
