@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,12 +12,14 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from simulator.day import SETTINGS, Receiver, firmware_files
+from simulator.day import SETTINGS, firmware_files
 from simulator.devices.gnss import Gnss, Window
 from simulator.provision import provision
+from simulator.receiver.clock import Teller
 from simulator.receiver.decode import decode_segment
 from simulator.receiver.state import State
 from simulator.receiver.store import Store
+from simulator.receiver_process import ReceiverProcess
 from simulator.route import Route
 from simulator.watch import Watch
 from simulator.wiring import BOARDS
@@ -126,20 +128,20 @@ def on_bench(firmware: Firmware | None, folder: Path, *, start: str | datetime =
         raise BenchError(f"board: {board!r} is none of {', '.join(BOARDS)}")
     files = firmware_files() if firmware is None else _files(firmware)
     with ExitStack() as stack:
-        receiver = None
+        time = None
         if firmware is None or settings is not None:
             start_s = round(start.timestamp())
             settings = SETTINGS | {"board": board, "zone": _zone(start)} | (settings or {})
             made = provision(folder / "provision", seed, settings=settings, now_s=start_s)
-            receiver = Receiver(made.state, start_s * 1000)
+            receiver = ReceiverProcess(made.state, start_s * 1000)
             stack.callback(receiver.close)
-            files |= made.bundle.files
-            watch |= {"state": State(made.state), "server": receiver.address,
+            time = stack.enter_context(closing(Teller(receiver.address.clock, made.bundle.ueid)))
+            watch |= {"state": State(made.state), "server": receiver.address.server, "own_files": made.bundle.files,
                       "nvs": {"muster": {name: data.hex() for name, data in made.bundle.nvs.items()}}}
         benched = BenchWatch(files, folder, start, seed=seed, wiring=BOARDS[board], **watch)
         stack.callback(benched.close)
-        if receiver:
-            benched.network_used = lambda: receiver.clock.set(benched.world.unix_ms)
+        if time:
+            benched.network_used = lambda: time.tell(benched.world.unix_ms)
         yield benched
 
 

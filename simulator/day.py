@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from simulator.devices.gnss import Gnss, Window
 from simulator.devices.spoofer import Deceit, Spoofer
 from simulator.expect import Findings, observe
 from simulator.incidents import plan
-from simulator.provision import Provision, provision
-from simulator.receiver.clock import SharedClock
+from simulator.provision import Bundle, Provision, provision
+from simulator.receiver.clock import Teller
+from simulator.receiver_process import Address, ReceiverProcess
 from simulator.route import Route, from_gpx
 from simulator.scenario import Scenario
 from simulator.watch import Watch
@@ -27,29 +27,6 @@ STEP_S = 900  # virtual time between two lines of progress
 SETTINGS = {"waking": [420, 1320], "prompts_per_day": 5, "spacing_s": 3600, "answer_s": 900, "reminder_s": 300,
             "tries": 3, "upload_s": 3600, "receiver_port": 8443, "wifi": [{"ssid": "home", "key": "simulated"}]}
 NETWORKS = ("embedder.tflite", "finder.tflite", "networks.json")
-
-
-class ReceiverError(Exception):
-    """The receiver's process did not start."""
-
-
-class Receiver:
-    """The receiver as a process of its own on loopback; its clock is the scenario's."""
-
-    def __init__(self, state: Path, unix_ms: int):
-        self.clock = SharedClock(state / "clock", unix_ms)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "simulator.receiver", "serve", state, "--port", "0", "--clock", state / "clock"],
-            stdout=subprocess.PIPE, stderr=(state / "receiver.log").open("w"), text=True, cwd=ROOT)
-        assert self._process.stdout
-        line = self._process.stdout.readline().split()
-        if line[:1] != ["port"]:
-            raise ReceiverError((state / "receiver.log").read_text().strip())
-        self.address = ("127.0.0.1", int(line[1]))
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=10)
 
 
 @dataclass
@@ -77,27 +54,38 @@ def begin(scenario: Scenario, folder: Path, bits: int = 64) -> Iterator[Day]:
     for part in ("watch", "provision"):
         shutil.rmtree(folder / part, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    settings = SETTINGS | {"board": scenario.board, "zone": scenario.zone} | scenario.settings
-    made = provision(folder / "provision", scenario.seed, settings=settings, now_s=scenario.start_unix_s)
+    made = provision(folder / "provision", scenario.seed, settings=settings_of(scenario), now_s=scenario.start_unix_s)
+    receiver = ReceiverProcess(made.state, scenario.start_unix_s * 1000)
+    try:
+        with wear(scenario, folder, made.bundle, receiver.address, bits) as (watch, gnss):
+            yield Day(scenario, folder, watch, gnss, made)
+    finally:
+        receiver.close()
+
+
+def settings_of(scenario: Scenario) -> dict[str, Any]:
+    """What provisioning gives the scenario's watch."""
+    return SETTINGS | {"board": scenario.board, "zone": scenario.zone} | scenario.settings
+
+
+@contextmanager
+def wear(scenario: Scenario, folder: Path, bundle: Bundle, receiver: Address, bits: int = 64,
+         images: Path | None = None) -> Iterator[tuple[Watch, Gnss]]:
+    """A provisioned watch in the scenario's world, about to be lived with, and its GNSS; off on leaving."""
     route = _route(scenario)
     windows = [Window(scenario.start_unix_s + period.start_s, scenario.start_unix_s + period.end_s, period.kind)
                for period in scenario.sky]
     gnss = Gnss(route, scenario.seed, windows, scenario.gnss_rollover)
-    receiver = Receiver(made.state, scenario.start_unix_s * 1000)
-    try:
-        watch = Watch(firmware_files() | made.bundle.files, folder / "watch", start_unix_s=scenario.start_unix_s,
-                      seed=scenario.seed, bits=bits, sentences=_spoofer(gnss, route, scenario).sentences,
-                      server=receiver.address, wiring=BOARDS[scenario.board],
-                      nvs={"muster": {name: data.hex() for name, data in made.bundle.nvs.items()}})
-        try:
-            watch.network_used = lambda: receiver.clock.set(watch.world.unix_ms)
-            Wearer(watch, scenario)
-            plan(watch, scenario)
-            yield Day(scenario, folder, watch, gnss, made)
-        finally:
-            watch.close()
-    finally:
-        receiver.close()
+    watch = Watch(firmware_files(), folder / "watch", own_files=bundle.files, images=images,
+                  start_unix_s=scenario.start_unix_s, seed=scenario.seed, bits=bits,
+                  sentences=_spoofer(gnss, route, scenario).sentences, server=receiver.server,
+                  wiring=BOARDS[scenario.board],
+                  nvs={"muster": {name: data.hex() for name, data in bundle.nvs.items()}})
+    with closing(watch), closing(Teller(receiver.clock, bundle.ueid)) as time:
+        watch.network_used = lambda: time.tell(watch.world.unix_ms)
+        Wearer(watch, scenario)
+        plan(watch, scenario)
+        yield watch, gnss
 
 
 def live(scenario: Scenario, folder: Path, progress: Callable[[float], None] = lambda virtual_s: None,

@@ -11,7 +11,7 @@ from simulator.devices.flash import table
 
 SECTOR, MAGIC = 4096, b"MJ01"
 SECTOR_HEAD, FRAME_HEAD = struct.Struct("<4sII"), struct.Struct("<HBBI")
-DATA = 2
+OPEN, DATA, RECEIPT = 1, 2, 4  # kinds of frames
 
 
 class Frame(NamedTuple):

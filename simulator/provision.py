@@ -105,6 +105,14 @@ def provision(folder: str | Path, seed: int | None = None, devices: int = 1, hos
     return Provision(operator.state.folder, bundles)
 
 
+def provision_again(state: State, seed: int, index: int, settings: dict[str, Any]) -> tuple[Bundle, bytes]:
+    """What `provision` gives watch `index` of the receiver that it made from `seed`, or would with more devices, and
+    the point that registers it: a watch of a simulated fleet when its turn comes. Raises StateError.
+    """
+    secrets = _Secrets(seed)
+    return _device(index, _Authority(secrets), secrets, state, {"receiver_host": HOST} | settings)
+
+
 def write_bundle(folder: Path, bundle: Bundle) -> None:
     """Writes a watch's files below `folder`, each readable by its owner only."""
     for kind, files in (("nvs", bundle.nvs), ("files", bundle.files)):

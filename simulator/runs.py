@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from simulator import scenario as scenarios
-from simulator.day import ReceiverError, live
+from simulator.day import live
 from simulator.devices.camera import SceneError
 from simulator.expect import Verdict, judge
 from simulator.provision import ProvisionError
+from simulator.receiver.clock import ClockError
+from simulator.receiver_process import ReceiverError
 from simulator.route import RouteError
 from simulator.scenario import Scenario, ScenarioError
 from simulator.summary import Summary
@@ -23,7 +25,7 @@ from simulator.watch import WatchError
 from tools.vm import VmError
 
 MET, NOT_MET, NOT_RUN = 0, 1, 2  # a run's status, and the exit code
-CANNOT = (ScenarioError, RouteError, SceneError, ProvisionError, VmError, ReceiverError, WatchError)
+CANNOT = (ScenarioError, RouteError, SceneError, ProvisionError, VmError, ReceiverError, ClockError, WatchError)
 
 
 @dataclass(frozen=True)

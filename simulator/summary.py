@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import Any
 
-import cbor2
 import numpy as np
 
-from simulator import journal_image, report
+from simulator import accounts, report
 from simulator.day import Day
 from simulator.receiver.decode import OUTCOMES, decode_segment
 from simulator.receiver.state import State
@@ -37,10 +35,8 @@ class Summary:
             store.close()
         self.records = [record for stored in segments for record in decode_segment(stored)]
         self.fixes = [fix for record in self.records if record.get("type") == "track" for fix in record["fixes"]]
-        written = [frame.body for frame in journal_image.read(day.watch.image)
-                   if frame.kind == journal_image.DATA and frame.body]
-        received = Counter(cbor2.dumps(frame) for stored in segments for frame in _frames(stored.message))
-        self.values = self._values(segments, written, received) | {
+        balance = accounts.balance(accounts.written(day.watch.image), [stored.message for stored in segments])
+        self.values = self._values(segments, balance) | {
             "wall_s": round(wall_s, 1), "realtime_ratio": round(day.scenario.hours * 3600 / wall_s)}
 
     @property
@@ -75,7 +71,7 @@ class Summary:
                  "content": content(record)} for record in self.records]
         report.write(folder / "report.html", self.values, {"true": true, "recorded": recorded}, screens, frames, rows)
 
-    def _values(self, segments: list[Any], written: list[bytes], received: Counter[bytes]) -> dict[str, Any]:
+    def _values(self, segments: list[Any], balance: accounts.Balance) -> dict[str, Any]:
         scenario, watch = self.day.scenario, self.day.watch
         prompts = [self._prompt(record) for record in self.records if record["type"] == "check-in"]
         bad_segments = {v.number for v in self.verified if not (v.is_signed and v.is_chained)}
@@ -87,11 +83,10 @@ class Summary:
             "track_error_m": self._track_error(),
             "no_fix": [{"from": self._local(r["from_s"]), "to": self._local(r["to_s"]), "reason": r["reason"]}
                        for r in self.records if r["type"] == "no fix"],
-            "records": sum(received.values()), "records_by_type": dict(sorted(Counter(
+            "records": balance.received, "records_by_type": dict(sorted(Counter(
                 record["type"] for record in self.records).items())),
             "firmware_faults": sum(record.get("part") == "services" for record in self.records),
-            "written": len(written), "missing": len([body for body in written if not received[body]]),
-            "duplicates": sum(count - 1 for count in received.values()),
+            "written": balance.written, "missing": balance.missing, "duplicates": balance.twice,
             "segments": len(segments), "bytes": sum(len(stored.message) for stored in segments),
             "verified_segments": len(segments) - len(bad_segments),
             "decrypted": sum(v.is_stored for v in self.verified),
@@ -140,15 +135,6 @@ class Summary:
     def _clock(self, at_s: float) -> str:
         """The scenario's wall clock, HH:MM:SS, at `at_s` seconds after its start."""
         return (self._start() + timedelta(seconds=at_s)).strftime("%H:%M:%S")
-
-
-def _frames(message: bytes) -> list[bytes]:
-    """The data frames of a stored segment."""
-    payload = cbor2.loads(message).value[2]
-    frames, stream = [], BytesIO(payload)
-    while stream.tell() < len(payload):
-        frames.append(cbor2.load(stream))
-    return frames[2:]
 
 
 def content(record: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from simulator.board import Board
@@ -43,20 +43,23 @@ class WatchError(Exception):
 
 
 class Watch:
-    """A watch with `files` (path to content) on its flash; `folder` keeps the flash image and the screens.
+    """A watch with `files` (path to content) on its flash, and on them `own_files`, which no other watch has.
+
+    `folder` keeps the flash image and the screens, `images` those of `files` alone, to be copied by other watches.
 
     `nvs` is what provisioning wrote: {namespace: {key: int, or hex of a blob}}. `sentences(unix_ms)` is the GNSS
     receiver's output of each second, `server` where the relay leads, `network_used` is called at each look-up.
     """
 
     def __init__(self, files: dict[str, bytes], folder: Path, *, start_unix_s: int, seed: int = 1, bits: int = 64,
+                 own_files: Mapping[str, bytes] | None = None, images: Path | None = None,
                  nvs: dict | None = None, sentences: Callable[[int], bytes] | None = None,
                  server: tuple[str, int] | None = None, network_used: Callable[[], None] = lambda: None,
                  wiring: Wiring = BOARDS["esp32_s3_eye"], chip: Chip = Chip()):  # noqa: B008
         self.world = World(start_unix_s)
         self.seed, self.bits, self.wiring, self.chip = seed, bits, wiring, chip
         self.image = folder / "flash.img"
-        flash.install(self.image, files, folder.parent / "images")
+        flash.install(self.image, files, images or folder.parent / "images", own_files or {})
         self.nvs: dict[str, dict] = {name: dict(values) for name, values in (nvs or {}).items()}
         self.camera = Camera(seed)
         self.display = Display()

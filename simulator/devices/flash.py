@@ -6,7 +6,10 @@ import hashlib
 import json
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tools import vm as micropython
 
@@ -25,7 +28,8 @@ with open(sys.argv[2]) as file:
 esp32._table = tuple(tuple(row) for row in plan["partitions"])
 esp32._flash = open(sys.argv[1], "r+b")
 block_device = esp32.Partition("vfs")
-vfs.VfsLfs2.mkfs(block_device)
+if plan["is_new"]:
+    vfs.VfsLfs2.mkfs(block_device)
 files = [(name, open(source, "rb").read()) for name, source in plan["files"]]
 vfs.mount(vfs.VfsLfs2(block_device, mtime=False), "/flash")
 import os
@@ -52,37 +56,39 @@ def table() -> list[tuple[int, int, int, int, str, bool]]:
     return rows
 
 
-def install(image: Path, files: dict[str, bytes], cache: Path) -> None:
-    """Write a fresh image with `files` (path on the watch to content) in its littlefs, made by the VM's own littlefs.
+def install(image: Path, files: Mapping[str, bytes], cache: Path, own: Mapping[str, bytes]) -> None:
+    """Write a fresh image with files (path on the watch to content) in its littlefs, made by the VM's own littlefs.
 
-    Images are cached by content: a second watch with the same files is a copy.
+    Images of `files` are cached by content: a second watch with the same is a copy. `own` are this watch's alone.
     """
     digest = hashlib.sha256(json.dumps([[name, hashlib.sha256(data).hexdigest()] for name, data in sorted(
         files.items())] + [PARTITIONS, _INSTALL]).encode()).hexdigest()
     ready = cache / f"{digest[:24]}.img"
     if not ready.exists():
-        _build(ready, files)
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as work:  # another process may be making the same
+            blank = Path(work) / "image"
+            blank.write_bytes(b"\xff" * SIZE)
+            _put(blank, files, is_new=True)
+            blank.rename(ready)
     image.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ready, image)
+    if own:
+        _put(image, own, is_new=False)
 
 
-def _build(ready: Path, files: dict[str, bytes]) -> None:
-    work = ready.with_suffix(".work")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    sources = []
-    for number, (name, data) in enumerate(sorted(files.items())):
-        source = work / str(number)
-        source.write_bytes(data)
-        sources.append((name, str(source)))
-    (work / "plan.json").write_text(json.dumps({"partitions": table(), "files": sources}))
-    (work / "install.py").write_text(_INSTALL)
-    image = work / "image"
-    image.write_bytes(b"\xff" * SIZE)
-    modules = Path(__file__).resolve().parent.parent / "modules"
-    run = subprocess.run([micropython.find(64), work / "install.py", image, work / "plan.json", modules],
-                         capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise RuntimeError(f"flash image: {run.stdout}{run.stderr}")
-    image.rename(ready)
-    shutil.rmtree(work)
+def _put(image: Path, files: Mapping[str, bytes], is_new: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        plan: dict[str, Any] = {"partitions": table(), "files": [], "is_new": is_new}
+        for number, (path, data) in enumerate(sorted(files.items())):
+            source = work / str(number)
+            source.write_bytes(data)
+            plan["files"].append((path, str(source)))
+        (work / "plan.json").write_text(json.dumps(plan))
+        (work / "install.py").write_text(_INSTALL)
+        modules = Path(__file__).resolve().parent.parent / "modules"
+        run = subprocess.run([micropython.find(64), work / "install.py", image, work / "plan.json", modules],
+                             capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise RuntimeError(f"flash image: {run.stdout}{run.stderr}")

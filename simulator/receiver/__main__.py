@@ -6,7 +6,9 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 from typing import Any
 
 from simulator.receiver import clock
@@ -25,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         state = State(options.state)
         store = Store(options.database or state.database)
         options.command(options, state, store)
-    except (StateError, StoreError, clock.ClockError, OSError) as error:
+    except (StateError, StoreError, OSError) as error:
         print(f"receiver: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -48,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     for each in (serve, purge):
         each.add_argument("--retention-days", type=_retention, default=RETENTION_DAYS, metavar="DAYS",
                           help=f"1 to {MAX_RETENTION_DAYS}, {RETENTION_DAYS} unless given")
-        each.add_argument("--clock", metavar="FILE", help="a virtual clock: 8 bytes, UTC in ms, little-endian")
+        each.add_argument("--virtual", type=_unix_ms, metavar="MS",
+                          help="simulation: the time is MS, UTC, and then what is told at the port `clock N` says")
+    serve.add_argument("--until-eof", action="store_true", help="end when standard input does, as its writer ends")
     return parser
 
 
@@ -83,6 +87,12 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _unix_ms(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise argparse.ArgumentTypeError(f"not a time in ms: {text}")
+    return int(text)
+
+
 def _ueid(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
@@ -91,7 +101,7 @@ def _ueid(text: str) -> bytes:
 
 
 def _clock(options: argparse.Namespace) -> clock.Clock:
-    return clock.shared(options.clock) if options.clock else clock.real
+    return clock.real if options.virtual is None else clock.VirtualClock(options.virtual)
 
 
 def _serve(options: argparse.Namespace, state: State, store: Store) -> None:
@@ -102,13 +112,22 @@ def _serve(options: argparse.Namespace, state: State, store: Store) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     now_ms = _clock(options)
     receiver = Receiver(state, store, now_ms)
-    app = application(receiver.accept, lambda: store.purge(now_ms() // 1000 - options.retention_days * DAY_S))
+    app = application(receiver.accept, lambda: store.purge(now_ms(b"") // 1000 - options.retention_days * DAY_S))
     tls = state.tls()
     try:
         listener = listen(options.host, options.port)
     except ListenError as error:
         raise StateError(str(error)) from None
-    serve(app, tls, listener, lambda port: print(f"port {port}", flush=True), options.timeout)
+    words = f" clock {now_ms.listen(options.host)}" if isinstance(now_ms, clock.VirtualClock) else ""
+    if options.until_eof:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    serve(app, tls, listener, lambda port: print(f"port {port}{words}", flush=True), options.timeout)
+
+
+def _end_with_input() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _records(options: argparse.Namespace, _state: State, store: Store) -> None:
@@ -125,7 +144,7 @@ def _incidents(_options: argparse.Namespace, _state: State, store: Store) -> Non
 
 
 def _purge(options: argparse.Namespace, _state: State, store: Store) -> None:
-    deleted = store.purge(_clock(options)() // 1000 - options.retention_days * DAY_S)
+    deleted = store.purge(_clock(options)(b"") // 1000 - options.retention_days * DAY_S)
     print(f"{deleted} segments deleted")
 
 

@@ -42,13 +42,12 @@ class Receiver:
     def accept(self, messages: list[bytes]) -> list[Answer]:
         """Stores what can be stored, in one transaction, and answers each in order. Raises StoreError."""
         parsed = [_parse(message) for message in messages]
-        now_s = self._clock() // 1000
         with self._store.ingest() as ingest:
             ingest.load_devices({each.kid for each in parsed if isinstance(each, Segment)})
-            return [self._judge(ingest, each, message, now_s) if isinstance(each, Segment) else each
+            return [self._judge(ingest, each, message) if isinstance(each, Segment) else each
                     for each, message in zip(parsed, messages, strict=True)]
 
-    def _judge(self, ingest: Ingest, segment: Segment, message: bytes, now_s: int) -> Answer:
+    def _judge(self, ingest: Ingest, segment: Segment, message: bytes) -> Answer:
         device = ingest.device(segment.kid)
         if device is None or device.ueid != segment.header.ueid:
             return _refuse(403, segment, "device: not registered with this key")
@@ -56,6 +55,7 @@ class Receiver:
             verify(segment, device.public)
         except SegmentError as error:
             return _refuse(400, segment, str(error))
+        now_s = self._clock(device.ueid) // 1000
         number = segment.header.number
         if number < device.next_number and (stored := ingest.find(device, number)) is not None:
             digest, received_s = stored

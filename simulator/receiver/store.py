@@ -144,6 +144,14 @@ class Store:
         with self._transaction() as connection:
             connection.execute(insert(devices), rows)
 
+    def forget(self, ueid: bytes) -> None:
+        """Deletes a device, where it is known, and all that it sent."""
+        with self._transaction() as connection:
+            known = connection.execute(select(devices.c.id).where(devices.c.ueid == ueid)).scalar()
+            for table in (incidents, segments):
+                connection.execute(delete(table).where(table.c.device_id == known))
+            connection.execute(delete(devices).where(devices.c.id == known))
+
     def purge(self, before_s: int) -> int:
         """Deletes what was received before `before_s`; the number of segments deleted."""
         with self._transaction() as connection:

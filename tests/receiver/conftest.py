@@ -42,7 +42,7 @@ def store(state: State) -> Iterator[Store]:
 @pytest.fixture
 def receiver(state: State, store: Store) -> Receiver:
     """A receiver whose clock stands."""
-    return Receiver(state, store, lambda: NOW_S * 1000 + 999)
+    return Receiver(state, store, lambda _: NOW_S * 1000 + 999)
 
 
 def author_of(bundle: Bundle) -> Author:
@@ -57,7 +57,7 @@ def author(provisioned: Provision) -> Author:
 
 
 class Served:
-    """A receiver in a process of its own, listening on `port`."""
+    """A receiver in a process of its own, listening on `port`, and for times on the one of `clock_port`, if any."""
 
     def __init__(self, state: Path, *options: str):
         command = [sys.executable, "-m", "simulator.receiver", "serve", str(state), "--port", "0", *options]
@@ -68,7 +68,7 @@ class Served:
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line.startswith("port "), self.log.read_text()
-        self.port = int(line.split()[1])
+        self.port, *self.clock_port = map(int, line.split()[1::2])
 
     def stop(self) -> int:
         """Ends the process as an operator would; its exit code."""

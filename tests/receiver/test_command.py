@@ -46,13 +46,12 @@ def test_incidents_are_printed_as_lines_of_json(receiver, state, author):
                                        "reason": "segment 1: another one has this number (a fork)"}
 
 
-def test_purge_deletes_and_says_how_many(receiver, store, state, author, tmp_path):
+def test_purge_deletes_and_says_how_many(receiver, store, state, author):
     receiver.accept([author.segment(RECORDS), author.segment(RECORDS)])
-    (tmp_path / "clock").write_bytes(((NOW_S + 90 * 86_400) * 1000).to_bytes(8, "little"))
-    assert run("purge", state.folder, "--clock", tmp_path / "clock").stdout == "0 segments deleted\n"
+    now_s = NOW_S + 90 * 86_400
+    assert run("purge", state.folder, "--virtual", f"{now_s}000").stdout == "0 segments deleted\n"
     assert store.counts()["segments"] == 2
-    (tmp_path / "clock").write_bytes(((NOW_S + 90 * 86_400 + 1) * 1000).to_bytes(8, "little"))
-    assert run("purge", state.folder, "--clock", tmp_path / "clock").stdout == "2 segments deleted\n"
+    assert run("purge", state.folder, "--virtual", f"{now_s + 1}000").stdout == "2 segments deleted\n"
     assert store.counts()["segments"] == 0
 
 
@@ -92,15 +91,11 @@ def test_a_certificate_out_of_its_dates_is_named(provisioned, tmp_path, monkeypa
     assert failure("serve", state) == f"receiver: {state}/server.pem: valid from 2020-01-01 to 2021-01-01 only"
 
 
-def test_a_wrong_folder_database_clock_or_port_is_named(provisioned, served, tmp_path):
+def test_a_wrong_folder_database_or_port_is_named(provisioned, served, tmp_path):
     state = provisioned.state
     assert failure("records", tmp_path / "none") == f"receiver: {tmp_path}/none: no such folder"
     assert failure("records", state, "--database", "nothing").startswith("receiver: database URL: ")
     assert failure("records", state, MUSTER_DATABASE="nothing").startswith("receiver: database URL: ")
-    (tmp_path / "clock").write_bytes(bytes(7))
-    for name in ("clock", "none"):
-        line = failure("serve", state, "--clock", tmp_path / name)
-        assert line.startswith(f"receiver: {tmp_path}/{name}: no clock of 8 bytes: ")
     port = served.port
     line = failure("serve", state, "--port", port)
     assert line.startswith(f"receiver: host 127.0.0.1 port {port}: Address already in use")
@@ -112,7 +107,7 @@ def test_a_wrong_folder_database_clock_or_port_is_named(provisioned, served, tmp
     (("serve", "x", "--timeout", "nan"), "--timeout"),
     (("purge", "x", "--retention-days", "0"), "not 1 to 2190 days: 0"),
     (("purge", "x", "--retention-days", "2191"), "not 1 to 2190 days"),
-    (("records", "x", "--device", "xy"), "not hex"),
+    (("records", "x", "--device", "xy"), "not hex"), (("serve", "x", "--virtual", "-1"), "not a time in ms: -1"),
     ((), "COMMAND"),
 ])
 def test_a_wrong_argument_is_named(arguments, reason):

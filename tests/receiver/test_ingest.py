@@ -51,7 +51,7 @@ def test_a_duplicate_is_stored_once_and_gets_the_first_time_and_digest_again(rec
     first, second = author.segment(RECORDS), author.segment([])
     one(receiver, first)
     one(receiver, second)
-    later = Receiver(state, store, lambda: (NOW_S + 500) * 1000)
+    later = Receiver(state, store, lambda _: (NOW_S + 500) * 1000)
     expected = {6: NOW_S, 256: author.ueid, -70001: 1, -70003: parse(first).digest, -70004: 1}
     status, body = one(later, first)
     assert (status, receipt_of(state, body)) == (200, expected)
@@ -177,7 +177,7 @@ def test_purge_deletes_what_is_older_and_the_chain_goes_on(receiver, store, stat
     author.number -= 1
     fork = author.segment([])
     one(receiver, old)
-    later = Receiver(state, store, lambda: (NOW_S + 100) * 1000)
+    later = Receiver(state, store, lambda _: (NOW_S + 100) * 1000)
     one(later, new)
     one(later, fork)
     assert store.purge(NOW_S) == 0
@@ -202,7 +202,7 @@ def test_two_stores_of_one_database_take_turns(receiver, store, state, author):
     other = Store(state.database)
     messages = [author.segment(RECORDS) for _ in range(2)]
     assert one(receiver, messages[0])[0] == 200
-    assert one(Receiver(state, other, lambda: NOW_S * 1000), messages[1])[0] == 200
+    assert one(Receiver(state, other, lambda _: NOW_S * 1000), messages[1])[0] == 200
     assert one(receiver, messages[1])[0] == 200
     assert store.counts()["segments"] == 2
     other.close()

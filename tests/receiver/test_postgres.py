@@ -20,7 +20,7 @@ def test_segments_are_stored_chained_verified_and_purged(tmp_path):
         made = provision(tmp_path / "p", seed=7, devices=2, database=url)
         assert not (made.state / "receiver.db").exists()
         state, store = State(made.state), Store(url)
-        receiver = Receiver(state, store, lambda: NOW_S * 1000)
+        receiver = Receiver(state, store, lambda _: NOW_S * 1000)
         author, other = map(author_of, made.bundles)
         first, second, third = (author.segment(RECORDS) for _ in range(3))
         author.number = 2

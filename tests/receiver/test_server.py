@@ -10,8 +10,10 @@ import time
 import pytest
 
 from simulator.provision import HOST, provision
-from simulator.receiver import cbor, clock
+from simulator.receiver import cbor
+from simulator.receiver.clock import ClockError, Teller
 from simulator.receiver.store import Store
+from simulator.receiver_process import ReceiverProcess
 from tests.receiver.conftest import Served, author_of
 
 RECORDS = [[1, 0, 31, "power"], [4, 60, 96, [1, 2, 3]]]
@@ -198,26 +200,56 @@ def test_a_terminated_receiver_ends_at_once_and_frees_its_port(served, context, 
         socket.create_connection(("127.0.0.1", served.port), timeout=5)
 
 
-def test_the_virtual_clock_gives_the_receipts_their_time(provisioned, context, author, tmp_path):
-    virtual = clock.SharedClock(tmp_path / "clock", 1_893_456_000_999)
-    served = Served(provisioned.state, "--clock", str(tmp_path / "clock"))
+def test_the_virtual_clock_gives_each_watchs_receipts_its_own_time(provisioned, context, author):
+    served = Served(provisioned.state, "--virtual", "1893456000999")
+
+    def received_s(author):
+        return cbor.loads(post(client(served, context), author.segment(RECORDS))[1].value[2])[6]
+
     try:
-        times = []
-        for unix_ms in (1_893_456_000_999, 1_893_459_600_000):
-            virtual.set(unix_ms)
-            _, receipt = post(client(served, context), author.segment(RECORDS))
-            times.append(cbor.loads(receipt.value[2])[6])
+        times = [received_s(author)]
+        other = author_of(provisioned.bundles[1])
+        mine, others = (Teller(("127.0.0.1", *served.clock_port), each.ueid) for each in (author, other))
+        mine.tell(1_893_459_600_000)
+        others.tell(1_893_400_000_000)
+        times += [received_s(author), received_s(other)]
+        mine.tell(1_893_459_601_000)
+        times += [received_s(author), received_s(other)]
     finally:
         served.stop()
-    assert times == [1_893_456_000, 1_893_459_600]
+    assert times == [1_893_456_000, 1_893_459_600, 1_893_400_000, 1_893_459_601, 1_893_400_000]
+    with pytest.raises(ClockError, match="the receiver has ended"):
+        mine.tell(1_893_459_602_000)
+    with pytest.raises(ClockError, match="receiver 127.0.0.1 port .*: Connection refused"):
+        Teller(("127.0.0.1", *served.clock_port), author.ueid)
 
 
-def test_retention_is_enforced_when_the_receiver_starts(provisioned, context, author, tmp_path):
-    virtual = clock.SharedClock(tmp_path / "clock", 1_893_456_000_000)
+def test_what_is_no_time_ends_its_connection_and_no_other(provisioned):
+    served = Served(provisioned.state, "--virtual", "0")
+    try:
+        for junk in (b"", b"x", bytes(24), bytes(1000)):
+            with socket.create_connection(("127.0.0.1", *served.clock_port), timeout=10) as connection:
+                connection.sendall(junk)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(100):
+                    pass
+        Teller(("127.0.0.1", *served.clock_port), provisioned.bundle.ueid).tell(1)
+    finally:
+        served.stop()
+
+
+def test_a_receiver_ends_with_who_started_it(provisioned):
+    receiver = ReceiverProcess(provisioned.state, 0)
+    receiver._process.stdin.close()
+    assert receiver._process.wait(timeout=10) == -signal.SIGTERM
+    receiver.close()
+
+
+def test_retention_is_enforced_when_the_receiver_starts(provisioned, context, author):
     database = f"sqlite:///{provisioned.state}/receiver.db"
     for days, expected in ((0, 1), (7, 1), (8, 0)):
-        virtual.set((1_893_456_000 + days * 86_400) * 1000)
-        served = Served(provisioned.state, "--clock", str(tmp_path / "clock"), "--retention-days", "7")
+        now_s = 1_893_456_000 + days * 86_400
+        served = Served(provisioned.state, "--virtual", f"{now_s}000", "--retention-days", "7")
         if days == 0:
             post(client(served, context), author.segment(RECORDS))
         deadline = time.monotonic() + 5
