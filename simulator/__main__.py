@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from simulator import live, run_commands
+from simulator import fleet_commands, live, run_commands
+from simulator.fleet import FleetError
+from simulator.fleet_ledger import LedgerError
 from simulator.receiver.server import ListenError
 from simulator.runs import CANNOT
 
@@ -16,10 +18,11 @@ def main() -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run_commands.add(commands)
     live.add(commands)
+    fleet_commands.add(commands)
     options = parser.parse_args()
     try:
         return options.act(options)
-    except (*CANNOT, ListenError) as error:
+    except (*CANNOT, ListenError, FleetError, LedgerError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2
 

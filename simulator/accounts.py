@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """Counts of records. `missing` are not at the receiver: `lost` those with a receipt, the others wait on the watch."""
+    """Counts of records. `missing` are not at the receiver: `lost` have a receipt, the others wait on the watch."""
 
     written: int
     received: int

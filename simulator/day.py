@@ -72,7 +72,7 @@ def settings_of(scenario: Scenario) -> dict[str, Any]:
 def wear(scenario: Scenario, folder: Path, bundle: Bundle, receiver: Address, bits: int = 64,
          images: Path | None = None) -> Iterator[tuple[Watch, Gnss]]:
     """A provisioned watch in the scenario's world, about to be lived with, and its GNSS; off on leaving."""
-    route = _route(scenario)
+    route = route_of(scenario)
     windows = [Window(scenario.start_unix_s + period.start_s, scenario.start_unix_s + period.end_s, period.kind)
                for period in scenario.sky]
     gnss = Gnss(route, scenario.seed, windows, scenario.gnss_rollover)
@@ -101,8 +101,8 @@ def live(scenario: Scenario, folder: Path, progress: Callable[[float], None] = l
     return day
 
 
-def _route(scenario: Scenario) -> Route:
-    """Raises RouteError."""
+def route_of(scenario: Scenario) -> Route:
+    """Where its wearer goes. Raises RouteError."""
     start_s = scenario.start_unix_s
     if scenario.gpx:
         return from_gpx(Path(scenario.gpx), start_s)

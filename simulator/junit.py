@@ -1,4 +1,4 @@
-"""Results of scenarios for a CI: JUnit's XML and plain JSON."""
+"""Results of scenarios and fleets for a CI: JUnit's XML and plain JSON."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from xml.etree import ElementTree
 from simulator.runs import NOT_RUN, Result
 
 STATUS = ("met", "not met", "could not run")
+Case = tuple[str, str, str]  # name; "failure" or "error"; its message, "" for none
 
 
 def write(path: Path, results: Sequence[Result]) -> None:
     """A suite a scenario; a case each expectation, and one for what must be so in every day."""
-    suites = ElementTree.Element("testsuites", name="scenarios")
-    for result in results:
-        suite = ElementTree.SubElement(suites, "testsuite", name=result.name, time=f"{result.wall_s:.1f}")
-        if result.status == NOT_RUN:
-            _case(suite, result, "runs", "error", result.error)
-        else:
-            for verdict in result.verdicts:
-                _case(suite, result, f"line {verdict.line}: {verdict.wanted}", "failure",
-                      "" if verdict.is_met else f"found {verdict.found}")
-            _case(suite, result, "every record is received once and verified", "failure", "; ".join(result.flaws))
-        _count(suite)
-    _count(suites)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ElementTree.indent(suites)
-    ElementTree.ElementTree(suites).write(path, encoding="utf-8", xml_declaration=True)
+    _write(path, "scenarios", [(result.name, result.wall_s, _cases(result)) for result in results])
+
+
+def write_fleet(path: Path, wall_s: float, flaws: dict[str, str]) -> None:
+    """One suite; a case each thing that must be so, and how it is not, "" where it is."""
+    _write(path, "fleet", [("fleet", wall_s, [(name, "failure", flaw) for name, flaw in flaws.items()])])
+
+
+def _cases(result: Result) -> list[Case]:
+    if result.status == NOT_RUN:
+        return [("runs", "error", result.error)]
+    return [*((f"line {v.line}: {v.wanted}", "failure", "" if v.is_met else f"found {v.found}")
+              for v in result.verdicts),
+            ("every record is received once and verified", "failure", "; ".join(result.flaws))]
 
 
 def write_json(path: Path, results: Sequence[Result]) -> None:
@@ -45,10 +45,20 @@ def _plain(result: Result) -> dict[str, Any]:
             "flaws": result.flaws, "summary": result.values}
 
 
-def _case(suite: ElementTree.Element, result: Result, name: str, kind: str, message: str) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname=f"scenarios.{result.name}", name=_clean(name))
-    if message:
-        ElementTree.SubElement(case, kind, message=_clean(message))
+def _write(path: Path, name: str, suites: Sequence[tuple[str, float, Sequence[Case]]]) -> None:
+    """`suites`: name, seconds and cases of each."""
+    top = ElementTree.Element("testsuites", name=name)
+    for suite_name, wall_s, cases in suites:
+        suite = ElementTree.SubElement(top, "testsuite", name=suite_name, time=f"{wall_s:.1f}")
+        for case_name, kind, message in cases:
+            case = ElementTree.SubElement(suite, "testcase", classname=f"{name}.{suite_name}", name=_clean(case_name))
+            if message:
+                ElementTree.SubElement(case, kind, message=_clean(message))
+        _count(suite)
+    _count(top)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.indent(top)
+    ElementTree.ElementTree(top).write(path, encoding="utf-8", xml_declaration=True)
 
 
 def _count(element: ElementTree.Element) -> None:

@@ -51,5 +51,5 @@ class ReceiverProcess:
         self.address = Address(host, int(words[1]), int(words[3]))
 
     def close(self) -> None:
-        self._process.terminate()
-        self._process.communicate(timeout=10)
+        with self._process:
+            self._process.terminate()

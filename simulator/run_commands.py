@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
     run.add_argument("--out", type=Path, help="folder of the report; of several scenarios one each, by name")
     run.add_argument("--bits", type=int, choices=(32, 64), default=64, help="word size of the VM")
     run.add_argument("--seed", type=int, help="in the place of the file's")
-    run.add_argument("--until", type=_time, metavar="HH:MM", help="stop there; judge only what has its time before")
+    run.add_argument("--until", type=elapsed, metavar="HH:MM", help="stop there; judge only what has its time before")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="like settings.upload_s=600")
     run.add_argument("--junit", type=Path, metavar="FILE", help="results as JUnit's XML")
     run.add_argument("--json", type=Path, metavar="FILE", help="results and summaries as JSON")
@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     check.set_defaults(act=_check)
 
 
-def _time(text: str) -> float:
+def elapsed(text: str) -> float:
     """Seconds of HH:MM, elapsed since the scenario's start."""
     if not re.fullmatch(r"[0-9]{1,4}:[0-5][0-9]", text):
         raise argparse.ArgumentTypeError("not like 08:30")
