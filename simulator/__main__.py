@@ -1,15 +1,17 @@
-"""The simulator: `run` lives through scenarios, `check` only reads their files, `live` shows one in the browser."""
+"""The simulator: `run` lives through scenarios, `check` only reads their files, `live` shows one in the browser and
+`replay` lives that again, `fleet` lives with many watches at once."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from simulator import fleet_commands, live, run_commands
+from simulator import fleet_commands, live, replay, run_commands
 from simulator.fleet import FleetError
 from simulator.fleet_ledger import LedgerError
 from simulator.receiver.server import ListenError
 from simulator.runs import CANNOT
+from simulator.session_file import SessionError
 
 
 def main() -> int:
@@ -18,11 +20,12 @@ def main() -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run_commands.add(commands)
     live.add(commands)
+    replay.add(commands)
     fleet_commands.add(commands)
     options = parser.parse_args()
     try:
         return options.act(options)
-    except (*CANNOT, ListenError, FleetError, LedgerError) as error:
+    except (*CANNOT, ListenError, FleetError, LedgerError, SessionError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2
 

@@ -6,9 +6,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from simulator import pace
 from simulator.devices.gnss import Gnss, Window
 from simulator.devices.spoofer import Deceit, Spoofer
 from simulator.expect import Findings, observe
@@ -23,7 +26,6 @@ from simulator.wearer import Wearer
 from simulator.wiring import BOARDS
 
 ROOT = Path(__file__).resolve().parent.parent
-STEP_S = 900  # virtual time between two lines of progress
 SETTINGS = {"waking": [420, 1320], "prompts_per_day": 5, "spacing_s": 3600, "answer_s": 900, "reminder_s": 300,
             "tries": 3, "upload_s": 3600, "receiver_port": 8443, "wifi": [{"ssid": "home", "key": "simulated"}]}
 NETWORKS = ("embedder.tflite", "finder.tflite", "networks.json")
@@ -46,6 +48,12 @@ def firmware_files() -> dict[str, bytes]:
     source = ROOT / "firmware"
     files = {str(path.relative_to(source)): path.read_bytes() for path in sorted(source.rglob("*.py"))}
     return files | {f"models/{name}": (ROOT / "models" / name).read_bytes() for name in NETWORKS}
+
+
+@cache
+def firmware_digest() -> str:
+    """SHA-256 of all that a watch is flashed with."""
+    return sha256(repr(sorted(firmware_files().items())).encode()).hexdigest()
 
 
 @contextmanager
@@ -89,15 +97,11 @@ def wear(scenario: Scenario, folder: Path, bundle: Bundle, receiver: Address, bi
 
 
 def live(scenario: Scenario, folder: Path, progress: Callable[[float], None] = lambda virtual_s: None,
-         bits: int = 64) -> Day:
-    """Live through the whole scenario."""
+         bits: int = 64, speed: float = pace.FASTEST) -> Day:
+    """Live through the whole scenario, at `speed` times real time at most."""
     with begin(scenario, folder, bits) as day:
         day.findings = observe(day.watch, scenario, day.provision.state)
-        now_us, end_s = 0, scenario.hours * 3600
-        while now_us < end_s * 1e6:
-            day.watch.run(until_s=min(end_s, now_us // 1_000_000 // STEP_S * STEP_S + STEP_S))
-            now_us = day.watch.world.now_us
-            progress(now_us / 1e6)
+        pace.go(lambda until_s: day.watch.run(until_s=until_s), 0, scenario.hours * 3600, speed, progress)
     return day
 
 

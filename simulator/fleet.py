@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from simulator.accounts import balance
-from simulator.day import settings_of
+from simulator.day import firmware_digest, settings_of
 from simulator.fleet_draw import draw
 from simulator.fleet_ledger import Ledger, Tally
-from simulator.fleet_watch import Lived, OtherFirmwareError, Task, firmware_digest, follow_parent, live
+from simulator.fleet_watch import Lived, OtherFirmwareError, Task, follow_parent, live
 from simulator.provision import provision, provision_again
 from simulator.receiver.clock import ClockError
 from simulator.receiver.decode import OUTCOMES, decode_segment

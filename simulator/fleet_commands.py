@@ -82,7 +82,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         write_json(options.json, fleet, tally)
     if options.junit:
-        junit.write_fleet(options.junit, wall_s, flaws)
+        junit.write_flaws(options.junit, "fleet", wall_s, flaws)
     for flaw in filter(None, (*flaws.values(), *tally.errors)):
         print(f"simulator: fleet: {flaw}", file=sys.stderr)
     return NOT_MET if any(flaws.values()) else MET

@@ -9,7 +9,6 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from multiprocessing import connection, parent_process
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import cv2
 
 from simulator.accounts import Entry, written
-from simulator.day import ROOT, firmware_files, wear
+from simulator.day import ROOT, firmware_digest, wear
 from simulator.provision import Bundle
 from simulator.receiver_process import Address
 from simulator.scenario import Scenario
@@ -77,12 +76,6 @@ def _cpu_s() -> float:
     """Of this thread, and of the child processes that have ended."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.thread_time() + children.ru_utime + children.ru_stime
-
-
-@cache
-def firmware_digest() -> str:
-    """Of all files that a watch is flashed with."""
-    return sha256(repr(sorted(firmware_files().items())).encode()).hexdigest()
 
 
 def follow_parent() -> None:

@@ -1,4 +1,4 @@
-"""Results of scenarios and fleets for a CI: JUnit's XML and plain JSON."""
+"""Results of scenarios, fleets and replays for a CI: JUnit's XML and plain JSON."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def write(path: Path, results: Sequence[Result]) -> None:
     _write(path, "scenarios", [(result.name, result.wall_s, _cases(result)) for result in results])
 
 
-def write_fleet(path: Path, wall_s: float, flaws: dict[str, str]) -> None:
+def write_flaws(path: Path, name: str, wall_s: float, flaws: dict[str, str]) -> None:
     """One suite; a case each thing that must be so, and how it is not, "" where it is."""
-    _write(path, "fleet", [("fleet", wall_s, [(name, "failure", flaw) for name, flaw in flaws.items()])])
+    _write(path, name, [(name, wall_s, [(case, "failure", flaw) for case, flaw in flaws.items()])])
 
 
 def _cases(result: Result) -> list[Case]:

@@ -26,7 +26,8 @@ from uvicorn import Config, Server
 from simulator.live_commands import SPEEDS, CommandError, parse
 from simulator.live_session import Session
 from simulator.receiver.server import listen
-from simulator.scenario import Scenario, load
+from simulator.scenario import find, from_values, read_file, values_of
+from simulator.session_file import Recorder
 
 HOST, PORT = "127.0.0.1", 8800
 WEB = Path(__file__).resolve().parent / "web"
@@ -51,6 +52,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("live", help="show a day in the browser as it is lived: you are its wearer")
     parser.add_argument("scenario", nargs="?", default="day", help="a YAML file, or the name of a shipped one")
     parser.add_argument("--port", type=_port, default=PORT, help=f"on loopback, {PORT} unless given; 0: any")
+    parser.add_argument("--seed", type=int, help="in the place of the file's")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="like settings.upload_s=600")
     parser.add_argument("--speed", choices=tuple(SPEEDS), default="1", help="to begin with")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the day")
     parser.set_defaults(act=_run)
@@ -63,19 +66,24 @@ def _port(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    serve(load(options.scenario), options.out, options.port, options.speed,
-          lambda port: print(f"http://{HOST}:{port}/ until Ctrl-C", flush=True))
+    path = find(options.scenario)
+    changes = options.set + ([] if options.seed is None else [f"seed={options.seed}"])
+    values, lines = values_of(read_file(path), path, changes)
+    scenario = from_values(values, lines, path)
+    recording = options.out / "session.jsonl"
+    session = Session(scenario, options.out, options.speed, Recorder(recording, scenario, values, path.parent))
+    serve(session, options.port, lambda port: print(f"http://{HOST}:{port}/ until Ctrl-C", flush=True))
+    print(f"recorded; to live it again: muster-sim replay {recording}")
     return 0
 
 
-def serve(scenario: Scenario, folder: Path, port: int, speed: str, started: Callable[[int], None]) -> None:
-    """Live through `scenario` in `folder` until SIGINT or SIGTERM; `started` is called with the port.
+def serve(session: Session, port: int, started: Callable[[int], None]) -> None:
+    """Live through the session until SIGINT or SIGTERM; `started` is called with the port.
 
     Raises ListenError, and what `Session.start` raises.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     listener = listen(HOST, port)
-    session = Session(scenario, folder, speed)
     try:
         session.start()
         started(listener.getsockname()[1])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from simulator.devices.camera import DARK, FAULTS, Scene
+from simulator.devices.gnss import KINDS
 from simulator.people import Light, Pose
 
 LINE_LIMIT = 120
@@ -14,7 +15,13 @@ PATH_LIMIT = 1024
 SPEEDS = {"pause": 0.0, "1": 1.0, "60": 60.0, "max": float("inf")}
 FORWARD = (*SPEEDS, "step")
 SOURCES = ("person", "path", "webcam", "nobody", "dark")
-SWITCHES = ("network-down", "network-hangs")
+_SWITCHED = {"network-down": ("Network up", "Network down"),  # off and on, in words
+             "network-hangs": ("Network carries again", "Network hangs"),
+             "network-slow": ("Network as quick as usual", "Network slow"),
+             "network-lossy": ("Network keeps its connections", "Network drops connections"),
+             "network-captive": ("No portal", "A portal answers in the receiver's place"),
+             "button-stuck": ("Button free", "Button stuck")}
+SWITCHES = tuple(_SWITCHED)
 POWER = ("reset", "power-cut")
 RANGES = {"light": (0, 4), "distance": (0.3, 4), "yaw": (-60, 60), "pitch": (-45, 45), "roll": (-90, 90),
           "blur": (0, 10)}
@@ -45,7 +52,7 @@ class Show:
 
 @dataclass(frozen=True)
 class Switch:
-    """The network: one of SWITCHES, on or off."""
+    """One of SWITCHES, on or off."""
 
     name: str
     is_on: bool
@@ -56,6 +63,13 @@ class Break:
     """The camera: one of FAULTS, or None to mend it."""
 
     fault: str | None
+
+
+@dataclass(frozen=True)
+class Sky:
+    """What GNSS receives: one of KINDS (devices/gnss.py), or None for what the scenario says."""
+
+    kind: str | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,8 @@ class Slow:
     is_on: bool
 
 
-Command = Press | Type | Show | Switch | Break | Power | Forward | Slow
+OnWatch = Press | Type | Show | Switch | Break | Sky | Power
+Command = OnWatch | Forward | Slow
 
 
 def parse(values: Any, buttons: tuple[str, ...]) -> Command:
@@ -88,7 +103,8 @@ def parse(values: Any, buttons: tuple[str, ...]) -> Command:
     if do == "show":
         return _show(values)
     forms = {"press": (Press, "button", buttons), "switch": (None, "name", SWITCHES), "power": (Power, "how", POWER),
-             "break": (Break, "fault", (*FAULTS, None)), "time": (Forward, "speed", FORWARD)}
+             "break": (Break, "fault", (*FAULTS, None)), "sky": (Sky, "kind", (*KINDS, None)),
+             "time": (Forward, "speed", FORWARD)}
     if do == "type":
         _fields(values, "line")
         line = values["line"]
@@ -99,13 +115,40 @@ def parse(values: Any, buttons: tuple[str, ...]) -> Command:
         _fields(values, "on")
         return Slow(_flag(values))
     if not isinstance(do, str) or do not in forms:
-        raise CommandError("do: must be one of press, type, show, switch, break, power, time, slow")
+        raise CommandError("do: must be one of press, type, show, switch, break, sky, power, time, slow")
     make, field, choices = forms[do]
     _fields(values, field, *(() if make else ("on",)))
     choice = values[field]
     if not (choice is None or isinstance(choice, str)) or choice not in choices:
         raise CommandError(f"{field}: must be one of {', '.join(map(str, choices))}")
     return make(choice) if make else Switch(choice, _flag(values))
+
+
+def values_of(command: OnWatch) -> dict[str, Any]:
+    """What `parse` makes the command of."""
+    match command:
+        case Show():
+            return {"do": "show"} | command.values
+        case Switch(name, is_on):
+            return {"do": "switch", "name": name, "on": is_on}
+    return {"do": type(command).__name__.lower()} | asdict(command)
+
+
+def told(command: OnWatch) -> tuple[str, str]:
+    """The event that the day's list has of a command: its kind and words, "" for none."""
+    match command:
+        case Press(button):
+            return "press", f"{button} pressed"
+        case Switch(name, is_on):
+            off, on = _SWITCHED[name]
+            return "fault", on if is_on else off
+        case Break(fault):
+            return "fault", f"Camera: {fault or 'mended'}"
+        case Sky(kind):
+            return "fault", f"GNSS: {kind or 'as the scenario has it'}"
+        case Power(how):
+            return "fault", "Reset" if how == "reset" else "Power cut, and back"
+    return "", ""
 
 
 def shown(face: int | str | None) -> Show:

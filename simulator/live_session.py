@@ -10,7 +10,6 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,11 @@ from simulator import live_commands as commands
 from simulator.day import Day, begin
 from simulator.devices.camera import SceneError
 from simulator.live_commands import SPEEDS, Command, CommandError
+from simulator.live_hands import Hands, without_wearer
 from simulator.live_view import View
+from simulator.replay import digests
 from simulator.scenario import Scenario
-from simulator.watch import WatchError
+from simulator.session_file import Recorder
 
 STEP_S = 1.0  # virtual time between two looks at what happened, at the most
 BOOTED_S = 1.0  # virtual time after which a page finds the watch on
@@ -35,10 +36,8 @@ COMMANDS_LIMIT = 100
 class Session:
     """`scenario` without its answers and presses: whoever is at the page is the wearer. All methods for any thread."""
 
-    def __init__(self, scenario: Scenario, folder: Path, speed: str = "1"):
-        actions = tuple(action for action in scenario.actions if action.do != "press")
-        self._scenario, self._folder = replace(
-            scenario, answers=(), actions=actions, presses_per_hour=0), folder
+    def __init__(self, scenario: Scenario, folder: Path, speed: str = "1", recorder: Recorder | None = None):
+        self._scenario, self._folder, self._recorder = without_wearer(scenario), folder, recorder
         self._commands: queue.Queue[tuple[Command, Future[None]]] = queue.Queue(COMMANDS_LIMIT)
         self._thread = threading.Thread(target=self._live, name="live", daemon=True)
         self._started, self._closing = threading.Event(), False
@@ -86,6 +85,8 @@ class Session:
                     self._started.set()
                     while not self._closing:
                         self._turn()
+                    if self._recorder:
+                        self._recorder.end(day.watch.world.now_us, digests(day))
                 finally:
                     self.view.close()
         except BaseException as error:
@@ -99,6 +100,9 @@ class Session:
 
     def _begin(self, day: Day) -> None:
         self._watch = day.watch
+        self._hands = Hands(day, self._recorder.input) if self._recorder else Hands(day)
+        if self._recorder:
+            day.watch.camera.took_live = self._recorder.picture
         self._end_s = self._scenario.hours * 3600
         self._refreshed = self._retaken = 0.0
         self.view = View(day, self._happened)
@@ -145,15 +149,12 @@ class Session:
         return min(due_s, self._end_s)
 
     def _run(self, until_s: float) -> None:
-        try:
-            self._watch.run(until_s=until_s)
-        except WatchError as error:
-            lines = str(error).strip().splitlines()
-            self._stop(lines[0] if len(lines) == 1 else f"the firmware ended: {lines[-1]}")
-        except SceneError as error:  # in the middle of a frame: the VM waits for an answer that there is not
-            self._show(commands.shown(None))
-            self._watch.power.cut()
-            self._stop(f"{error}; the watch was started again")
+        problem = self._hands.run(until_s)
+        if problem:
+            if self._watch.camera.scene is None:
+                self._shown = commands.shown(None).values
+                self.view.retake()
+            self._stop(problem)
         self.view.look()
 
     def _stop(self, problem: str) -> None:
@@ -180,7 +181,8 @@ class Session:
     def _renew(self) -> None:
         self.view.refresh({
             "speed": "step" if self._stepping else self._speed, "slows": self._slows, "over": self._is_over,
-            "pace": round(self._measured[2], 1), "problem": self._problem, "shown": self._shown})
+            "pace": round(self._measured[2], 1), "problem": self._problem, "shown": self._shown,
+            "sky": self._hands.sky})
 
     def _happened(self, kind: str) -> None:
         """An event of the day: a step ends with it, and time slows down when the watch calls."""
@@ -210,39 +212,29 @@ class Session:
             pass
 
     def _carry_out(self, command: Command) -> None:
-        watch, note = self._watch, self.view.note
         match command:
-            case commands.Press(button):
-                self._wake()
-                watch.press(button)
-                note("press", f"{button} pressed")
-            case commands.Type(line):
-                self._wake()
-                watch.type(line.encode() + b"\r")
-            case commands.Show():
-                self._show(command)
-            case commands.Switch("network-down", is_on):
-                (watch.network.down if is_on else watch.network.up)()
-                note("fault", f"Network {'down' if is_on else 'up'}")
-            case commands.Switch(_, is_on):
-                watch.set_hang(is_on)
-                note("fault", f"Network {'hangs' if is_on else 'carries again'}")
-            case commands.Break(fault):
-                watch.camera.fault = fault
-                note("fault", f"Camera: {fault or 'mended'}")
-            case commands.Power(how):
-                self._wake(is_off=True)
-                self._problem = ""
-                note("fault", "Reset" if how == "reset" else "Power cut, and back")
-                watch.reset() if how == "reset" else watch.power.cut()
             case commands.Forward(speed):
                 self._must_go_on(speed)
                 self._forward(speed)
+                return
             case commands.Slow(is_on):
                 self._slows = is_on
+                return
+            case commands.Show():
+                self._show(command)
+                return
+            case commands.Press() | commands.Type():
+                self._wake()
+            case commands.Power():
+                self._wake(is_off=True)
+                self._problem = ""
+        self._hands.do(command)
+        kind, text = commands.told(command)
+        if text:
+            self.view.note(kind, text)
 
     def _show(self, command: commands.Show) -> None:
-        self._watch.camera.show(command.scene)
+        self._hands.do(command)
         self._shown = command.values
         self.view.retake()
 

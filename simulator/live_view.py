@@ -101,7 +101,9 @@ class View:
             "screen": self.screen[0], "preview": self.preview[0], "frame": self.frame[0],
             "frame_s": frames[-1][0] / 1e6 if frames else None,
             "battery_v": round(watch.battery.microvolts(watch.world.now_us) / 1e6, 3),
-            "network_down": not watch.network.is_up, "network_hangs": watch.network.hangs,
+            "switches": {"network-down": not watch.network.is_up, "network-hangs": watch.network.hangs,
+                         "network-slow": watch.network.slow, "network-lossy": watch.network.lossy,
+                         "network-captive": watch.network.captive, "button-stuck": watch.is_stuck},
             "camera_fault": watch.camera.fault, "sent": watch.network.bytes_sent, "place": self._place(now_s)}
         self._moment = state, (len(self.events), len(self.records), len(self.track), len(watch.console_output))
 

@@ -44,7 +44,18 @@ def write(path: Path, summary: dict[str, Any], tracks: dict[str, list[tuple[floa
         _section("What the camera saw", _pictures((time, _jpeg(rgb)) for time, rgb in frames)),
         _section("What the wearer saw", _pictures((time, _data("png", file.read_bytes())) for time, file in screens)),
         _section("Records", _records(records, summary)), "</html>"]
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(parts))
+
+
+def write_index(path: Path, rows: Iterable[tuple[str, str, list[str]]]) -> None:
+    """A table of scenarios: (name, address of the report or "", result, expectations, outcomes and complaints)."""
+    head = "".join(f"<th>{name}" for name in ("Scenario", "Result", "Met", "Outcomes", "Why"))
+    body = "".join("<tr><td>" + (f'<a href="{_e(address)}">{_e(name)}</a>' if address else _e(name))
+                   + "".join(f"<td>{_e(cell)}" for cell in cells) for name, address, cells in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"<!doctype html><html lang=en><meta charset=utf-8><title>Muster: scenarios</title><style>{STYLE}"
+                    f"</style><h1>Scenarios</h1><table><tr>{head}</tr>{body}</table></html>\n")
 
 
 def _section(title: str, body: str) -> str:

@@ -7,10 +7,11 @@ import os
 import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from simulator import junit, runs
+from simulator import junit, pace, report, runs
 from simulator import scenario as scenarios
 from simulator.runs import MET, NOT_RUN, Options, Result
 
@@ -29,6 +30,9 @@ def add(commands: Any) -> None:
     run.add_argument("--seed", type=int, help="in the place of the file's")
     run.add_argument("--until", type=elapsed, metavar="HH:MM", help="stop there; judge only what has its time before")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="like settings.upload_s=600")
+    run.add_argument("--speed", type=pace.speed, default=pace.FASTEST, help="times real time; max unless given")
+    run.add_argument("--report", type=Path, metavar="FILE",
+                     help="the HTML page: of one scenario OUT/report.html unless given; of several a table of theirs")
     run.add_argument("--junit", type=Path, metavar="FILE", help="results as JUnit's XML")
     run.add_argument("--json", type=Path, metavar="FILE", help="results and summaries as JSON")
     run.set_defaults(act=_run)
@@ -47,12 +51,16 @@ def elapsed(text: str) -> float:
 
 def _run(options: argparse.Namespace) -> int:
     changes = options.set + ([] if options.seed is None else [f"seed={options.seed}"])
-    how = Options(options.bits, options.until, tuple(changes))
+    how = Options(options.bits, options.until, tuple(changes), options.speed)
     if len(options.scenarios) == 1:
-        results = [_run_one(options.scenarios[0], options.out or BUILD / "day", how)]
+        folder = options.out or BUILD / "day"
+        results = [_run_one(options.scenarios[0], folder, replace(how, report=options.report))]
     else:
-        results = runs.run_all(options.scenarios, options.out or BUILD / "scenarios", how, _tell)
+        folder = options.out or BUILD / "scenarios"
+        results = runs.run_all(options.scenarios, folder, how, _tell)
         _print_table(results)
+        if options.report:
+            report.write_index(options.report, [_index_row(result, folder, options.report) for result in results])
     if options.junit:
         junit.write(options.junit, results)
     if options.json:
@@ -89,8 +97,20 @@ def _run_one(file: str, folder: Path, how: Options) -> Result:
     print("", file=sys.stderr)
     if result.values:
         _print(result)
-        print(f"report: {folder / 'report.html'}")
+        print(f"report: {how.report or folder / 'report.html'}")
     return result
+
+
+def _index_row(result: Result, folder: Path, index: Path) -> tuple[str, str, list[str]]:
+    """Name, the report's address as seen from the index, and what else its row says."""
+    page = folder / result.name / "report.html"
+    address = os.path.relpath(page.resolve(), index.resolve().parent) if result.values else ""
+    return result.name, address, [junit.STATUS[result.status], f"{result.met}/{len(result.verdicts)}",
+                                  _outcomes(result), "; ".join(result.complaints)]
+
+
+def _outcomes(result: Result) -> str:
+    return ", ".join(f"{count} {name}" for name, count in result.values.get("outcomes", {}).items() if count)
 
 
 def _tell(result: Result) -> None:
@@ -100,9 +120,8 @@ def _tell(result: Result) -> None:
 def _print_table(results: list[Result]) -> None:
     print(f"{'scenario':24}{'result':16}{'met':>7}{'records':>9}{'wall s':>8}  outcomes")
     for result in results:
-        outcomes = ", ".join(f"{n} {name}" for name, n in result.values.get("outcomes", {}).items() if n)
         print(f"{result.name:24}{junit.STATUS[result.status]:16}{result.met:>4}/{len(result.verdicts):<2}"
-              f"{result.values.get('records', 0):>9}{result.wall_s:>8.1f}  {outcomes}")
+              f"{result.values.get('records', 0):>9}{result.wall_s:>8.1f}  {_outcomes(result)}")
     bad = sum(result.status != MET for result in results)
     print(f"{len(results)} scenarios, {len(results) - bad} as expected, {bad} not")
 
@@ -114,9 +133,8 @@ def _print(result: Result) -> None:
         score = "" if prompt["score"] is None else f"{prompt['score']:.3f}"
         print(f"{prompt['due']:10}{prompt['answered'] or '-':10}{prompt['outcome']:13}{prompt['tries']:>5}{score:>8}  "
               f"{prompt['reason'] if prompt['reason'] != 'none' else ''}")
-    outcomes = ", ".join(f"{count} {name}" for name, count in values["outcomes"].items() if count)
     error = values["track_error_m"]
-    rows = (("prompts", f"{len(values['prompts'])}: {outcomes}"),
+    rows = (("prompts", f"{len(values['prompts'])}: {_outcomes(result)}"),
             ("fixes", f"{values['fixes']} kept of {values['gnss_seconds']:,} s, error {error['p50']} m median, "
              f"{error['p95']} m p95"),
             ("no fix", ", ".join(f"{row['from']} to {row['to']} ({row['reason']})" for row in values["no_fix"])),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from simulator import pace
 from simulator import scenario as scenarios
 from simulator.day import live
 from simulator.devices.camera import SceneError
@@ -35,6 +36,8 @@ class Options:
     bits: int = 64
     until_s: float | None = None
     changes: tuple[str, ...] = ()
+    speed: float = pace.FASTEST
+    report: Path | None = None  # in the place of report.html in the scenario's folder
 
 
 @dataclass
@@ -79,7 +82,7 @@ def run(file: str, folder: Path, options: Options, progress: Callable[[float], N
     started = time.perf_counter()
     try:
         scenario = load(file, options)
-        day = live(scenario, folder, progress, options.bits)
+        day = live(scenario, folder, progress, options.bits, options.speed)
     except CANNOT as error:
         result.error = f"{result.file}: {error}" if not isinstance(error, ScenarioError) else str(error)
         result.wall_s = time.perf_counter() - started
@@ -91,7 +94,7 @@ def run(file: str, folder: Path, options: Options, progress: Callable[[float], N
     result.flaws = summary.flaws if options.until_s is None else []
     result.status = MET if result.met == len(result.verdicts) and not result.flaws else NOT_MET
     (folder / "summary.json").write_text(json.dumps(summary.values, indent=2) + "\n")
-    summary.write_report()
+    summary.write_report(options.report or folder / "report.html")
     return result
 
 

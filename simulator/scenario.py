@@ -129,16 +129,25 @@ def find(path: str | Path) -> Path:
 def load(path: str | Path, changes: Sequence[str] = ()) -> Scenario:
     """Read a scenario by path or name; `changes` are like "settings.upload_s=600". Raises ScenarioError."""
     path = find(path)
+    return parse(read_file(path), path, changes)
+
+
+def read_file(path: Path) -> bytes:
+    """Raises ScenarioError."""
     try:
         with path.open("rb") as file:
-            data = file.read(LIMIT_BYTES + 1)
+            return file.read(LIMIT_BYTES + 1)
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror}") from None
-    return parse(data, path, changes)
 
 
 def parse(data: bytes, path: Path, changes: Sequence[str] = ()) -> Scenario:
     """Raises ScenarioError."""
+    return from_values(*values_of(data, path, changes), path)
+
+
+def values_of(data: bytes, path: Path, changes: Sequence[str] = ()) -> tuple[Any, Lines]:
+    """What a file says, changed, not yet checked, and on which lines. Raises ScenarioError."""
     if len(data) > LIMIT_BYTES:
         raise ScenarioError(f"{path}: longer than {LIMIT_BYTES} bytes")
     try:
@@ -148,6 +157,14 @@ def parse(data: bytes, path: Path, changes: Sequence[str] = ()) -> Scenario:
     try:
         for change in changes:
             _change(values, change, lines)
+    except FieldError as error:
+        raise ScenarioError(f"{path}: {error}") from None
+    return values, lines
+
+
+def from_values(values: Any, lines: Lines, path: Path) -> Scenario:
+    """The scenario of plain values; paths in it are relative to `path`, which errors name. Raises ScenarioError."""
+    try:
         check(values, SCHEMA, SCHEMA)
         return _scenario(values, path, lines)
     except FieldError as error:

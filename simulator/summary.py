@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,8 @@ class Summary:
         apart = np.diff(times, prepend=-BURST_US, append=1 << 62) > BURST_US
         return [frame for frame, before, after in zip(kept, apart, apart[1:], strict=False) if before and after]
 
-    def write_report(self) -> None:
-        day, folder = self.day, self.day.folder
+    def write_report(self, path: Path) -> None:
+        day = self.day
         times = np.arange(0, day.scenario.hours * 3600, 30) + day.scenario.start_unix_s
         true = [(p.lat, p.lon) for p in (day.gnss.true_position(float(t)) for t in times)]
         recorded = [(fix["lat_e5"] / 1e5, fix["lon_e5"] / 1e5) for fix in self.fixes]
@@ -69,7 +70,7 @@ class Summary:
         rows = [{"time": self._local(record["at_s"]), "type": record["type"], "segment": record["segment"],
                  "frame": record["frame"], "verified": good[record["segment"], record["frame"]],
                  "content": content(record)} for record in self.records]
-        report.write(folder / "report.html", self.values, {"true": true, "recorded": recorded}, screens, frames, rows)
+        report.write(path, self.values, {"true": true, "recorded": recorded}, screens, frames, rows)
 
     def _values(self, segments: list[Any], balance: accounts.Balance) -> dict[str, Any]:
         scenario, watch = self.day.scenario, self.day.watch

@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from simulator.board import Board
@@ -167,9 +168,23 @@ class Watch:
     def run(self, *, until_s: float) -> None:
         """Live until `until_s` seconds after the scenario's start. Raises WatchError when the firmware ends."""
         target_us = round(until_s * 1_000_000)
-        try:
+        with self._failing():
             while self.world.now_us < target_us:
                 self._advance(target_us)
+
+    def settle(self) -> None:
+        """Let the VM come to its next wait: what is done to the watch then does not depend on how far it had come.
+
+        Raises WatchError.
+        """
+        with self._failing():
+            if self._vm and self._waiting_us is None:
+                self._serve(self._vm)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
         except VmStopped as error:
             raise WatchError(f"{error}\n{self._last_console()}") from None
 
@@ -248,6 +263,11 @@ class Watch:
     def is_on(self) -> bool:
         """Whether the VM runs; a watch that is off or starting hears nothing."""
         return self._vm is not None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a button is."""
+        return bool(self._stuck)
 
     @property
     def light(self) -> bool:

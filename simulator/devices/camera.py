@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno as codes
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -74,11 +75,14 @@ class Camera:
     """The camera of one watch. The same seed, scenes and times give the same bytes.
 
     fault: None, "none-frames" (capture gives None), "not-found" (init raises ENODEV) or "stuck" (one frame for ever).
+    `open` opens what is shown; `took_live` is called with the time and the picture of each frame of a webcam.
     frames: the last KEPT_FRAMES (now_us, uint8 RGB array) taken, for the report.
     """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self.open: Callable[[Scene | None, int, int], View] = open_scene
+        self.took_live: Callable[[int, np.ndarray], None] = lambda now_us, rgb: None
         self.fault: str | None = None
         self.frames: list[tuple[int, np.ndarray]] = []
         self._format: int | None = None
@@ -93,9 +97,9 @@ class Camera:
         """Put a scene in front of the lens; None: nobody there. Raises SceneError."""
         name = str(scene.source) if scene else ""
         showing = self._showings.get(name, 0)
-        self._view: View = open_scene(scene, self._seed, showing)
+        self._view: View = self.open(scene, self._seed, showing)
         self._showings[name] = showing + 1
-        self._scene = scene or Scene(None)
+        self.scene = scene
         self._shown_us: int | None = None
 
     def init(self, pixel_format: int, frame_size: int) -> None:
@@ -131,19 +135,21 @@ class Camera:
 
         Takes no frame: nothing that the watch sees later changes by it. Raises SceneError.
         """
-        scene = self._scene
+        scene = self.scene or Scene(None)
         gain = _gain(scene.light.level)
         since_us = 0 if self._shown_us is None else now_us - self._shown_us
         return _blurred(self._view.picture(width, height, since_us, scene.light.level * gain), scene, height / 240)
 
     def _expose(self, now_us: int) -> np.ndarray:
         """uint8 RGB [h, w, 3] as the sensor reads it."""
-        scene = self._scene
+        scene = self.scene or Scene(None)
         if self._shown_us is None:
             self._shown_us = now_us
         width, height = self._size
         gain = _gain(scene.light.level)
         rgb = self._view.picture(width, height, now_us - self._shown_us, scene.light.level * gain)
+        if self._view.is_live:
+            self.took_live(now_us, rgb)
         light = _blurred(rgb, scene, height / 240).astype(np.float32)
         if self._since_init < len(_SETTLING):
             part, green = _SETTLING[self._since_init]

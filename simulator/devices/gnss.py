@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from datetime import UTC, datetime
 from functools import lru_cache, reduce
 from operator import xor
@@ -82,6 +83,14 @@ class Gnss:
             self._seconds = self._render(hour)
             self._hour = hour
         return self._seconds[second]
+
+    def under(self, kind: str) -> Gnss:
+        """A receiver at the same places with this reception, whatever its windows say. Raises GnssError."""
+        if kind not in KINDS:
+            raise GnssError(f"kind {kind!r} is none of {', '.join(KINDS)}")
+        other = copy(self)
+        other._conditions, other._hour = [Window(0, float("inf"), kind)], -1
+        return other
 
     def true_position(self, unix_s: float) -> Position:
         """Where the receiver truly is."""

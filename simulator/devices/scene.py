@@ -14,7 +14,7 @@ from simulator import people
 from simulator.people import Expression, Light, Pose
 
 DARK = "dark"
-_WEBCAM = "webcam:"
+WEBCAM = "webcam:"
 _PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _VIDEOS = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v")
 _LARGEST_BYTES = 64 << 20  # of a photograph's file
@@ -66,6 +66,8 @@ class Scene:
 class View(ABC):
     """An opened scene."""
 
+    is_live = False  # its pictures are of this moment, and there is no second one
+
     @abstractmethod
     def picture(self, width: int, height: int, shown_us: int, level: float) -> np.ndarray:
         """uint8 RGB [height, width, 3] as it is `shown_us` after it was first seen, in light of `level`."""
@@ -85,8 +87,8 @@ def open_scene(scene: Scene | None, seed: int, showing: int = 0) -> View:
         return _Drawn(scene, source)
     if source == DARK:
         return _Dark()
-    if isinstance(source, str) and source.startswith(_WEBCAM):
-        index = source[len(_WEBCAM) :]
+    if isinstance(source, str) and source.startswith(WEBCAM):
+        index = source[len(WEBCAM) :]
         if not (index.isascii() and index.isdigit()):
             raise SceneError(f"{source}: source: the webcam's number must follow the colon")
         return _Film(scene, int(index), source)
@@ -181,18 +183,18 @@ class _Film(View):
     def __init__(self, scene: Scene, source: str | int, name: str) -> None:
         self._scene, self._name = scene, name
         self._film = cv2.VideoCapture(source)
-        self._live = isinstance(source, int)
+        self.is_live = isinstance(source, int)
         if not self._film.isOpened():
             raise SceneError(
-                f"{name}: source: {'no such webcam' if self._live else 'not a video that OpenCV can read'}"
+                f"{name}: source: {'no such webcam' if self.is_live else 'not a video that OpenCV can read'}"
             )
         self._rate = self._film.get(cv2.CAP_PROP_FPS) or 25.0
-        self._count = 0 if self._live else int(self._film.get(cv2.CAP_PROP_FRAME_COUNT))
-        if not self._live and self._count < 1:
+        self._count = 0 if self.is_live else int(self._film.get(cv2.CAP_PROP_FRAME_COUNT))
+        if not self.is_live and self._count < 1:
             raise SceneError(f"{name}: source: a video without pictures")
 
     def picture(self, width: int, height: int, shown_us: int, level: float) -> np.ndarray:
-        if not self._live:
+        if not self.is_live:
             self._film.set(cv2.CAP_PROP_POS_FRAMES, int(shown_us * self._rate / 1e6) % self._count)
         got, bgr = self._film.read()
         if not got:

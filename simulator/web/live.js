@@ -104,9 +104,10 @@ function listen() {
     const entry = $("entry");
     if (await send({ do: "type", line: entry.value })) entry.value = "";
   });
-  for (const name of ["network-down", "network-hangs"]) {
-    $(name).addEventListener("change", () => send({ do: "switch", name, on: $(name).checked }));
+  for (const box of document.querySelectorAll("[data-switch]")) {
+    box.addEventListener("change", () => send({ do: "switch", name: box.id, on: box.checked }));
   }
+  $("sky").addEventListener("change", () => send({ do: "sky", kind: $("sky").value || null }));
   $("fault").addEventListener("change", () => send({ do: "break", fault: $("fault").value || null }));
   for (const button of document.querySelectorAll("[data-power]")) {
     button.addEventListener("click", () => send({ do: "power", how: button.dataset.power }));
@@ -284,9 +285,9 @@ function show(state) {
   say("camera", state.light ? "open, its light is on" : "closed, its light is off");
   $("battery").value = state.battery_v;
   say("volts", `${state.battery_v.toFixed(2)} V`);
-  say("network", `${state.network_down ? "down" : state.network_hangs ? "hangs" : "up"}, ${(state.sent / 1000).toFixed(1)} kB sent`);
-  set($("network-down"), state.network_down);
-  set($("network-hangs"), state.network_hangs);
+  say("network", `${state.switches["network-down"] ? "down" : state.switches["network-hangs"] ? "hangs" : "up"}, ${(state.sent / 1000).toFixed(1)} kB sent`);
+  for (const [name, isOn] of Object.entries(state.switches)) set($(name), isOn);
+  set($("sky"), state.sky || "");
   set($("fault"), state.camera_fault || "");
   printOut(state.console);
   list("events", state.events.map((event) => [event.at_s, event.text, event.kind]));

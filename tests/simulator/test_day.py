@@ -60,8 +60,9 @@ def test_the_recorded_track_is_near_the_true_one(day):
 
 
 def test_the_report_needs_no_network(day):
-    day.write_report()
-    text = (day.day.folder / "report.html").read_text()
+    path = day.day.folder / "report.html"
+    day.write_report(path)
+    text = path.read_text()
     watch = day.day.watch
     assert text.count('<img src="data:image/') == len(watch.screens.shown) + len(day.frames)
     assert "http://" not in text and "https://" not in text

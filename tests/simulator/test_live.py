@@ -111,7 +111,7 @@ def test_other_hosts_origins_and_forms_are_refused(visitor, headers, error):
     (b'{"do": "press", "button": NaN}', 400, "body: not JSON"),
     (b" " * 9000, 413, "body: over 8192 bytes"),
     (b"[]", 400, "command: must be an object"),
-    (b'{"do": "dance"}', 400, "do: must be one of press, type, show, switch, break, power, time, slow"),
+    (b'{"do": "dance"}', 400, "do: must be one of press, type, show, switch, break, sky, power, time, slow"),
     (b'{"do": "press"}', 400, "button: missing"),
     (b'{"do": "press", "button": []}', 400, "button: must be one of boot, up, down, play, menu"),
     (b'{"do": "type", "line": "a\\u0007"}', 400, "line: must be at most 120 printable ASCII characters"),
@@ -213,7 +213,7 @@ def test_faults_reach_the_watch(visitor):
     visitor.until(lambda state: state["words"].startswith("Check-in"))
     visitor.do(do="press", button="boot")
     state = visitor.until(lambda state: state["words"].startswith("Not possible"))
-    assert (state["camera_fault"], state["network_down"]) == ("not-found", True)
+    assert (state["camera_fault"], state["switches"]["network-down"]) == ("not-found", True)
     visitor.do(do="power", how="power-cut")
     state = visitor.until(lambda state: [event["text"] for event in state["events"]].count("Boot: power") == 2)
     assert state["problem"] == ""
