@@ -133,8 +133,7 @@ class SessionFile:
 
     def lines(self) -> Iterator[Input | Picture | End]:
         """After the head, in order."""
-        wiring = BOARDS[self.scenario.board]
-        buttons = (*wiring.buttons, *wiring.ladder_uv)
+        buttons = tuple(BOARDS[self.scenario.board].button_names)
         for number, text in self._texts():
             if number == 1:
                 continue

@@ -18,8 +18,8 @@ def figures() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "fleet.json"
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "simulator", "fleet", "--watches", str(WATCHES), "--out", folder, "--json",
-                        table], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "simulator", "fleet", "--watches", str(WATCHES), "--out", folder,
+                        "--json", table], check=True, capture_output=True)
         wall_s = time.perf_counter() - started
         found = json.loads(table.read_text())
     pace = WATCHES / wall_s

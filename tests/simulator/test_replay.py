@@ -82,6 +82,7 @@ def recorded(tmp_path_factory) -> Path:
             do(**STRAIGHT | {"yaw": 12, "light": 0.7, "blur": 0.4})
             answer("prompt now", "Check-in", "max")
             visitor.until(lambda state: "check-in" in [record["type"] for record in state["records"]])
+            do(do="time", speed="pause")
             do(**STRAIGHT | {"source": "path", "value": str(picture)})
             patch.setattr(scene.cv2, "VideoCapture", Webcam)
             do(**STRAIGHT | {"source": "webcam", "value": "0"})
@@ -93,8 +94,9 @@ def recorded(tmp_path_factory) -> Path:
             do(do="power", how="power-cut")
             do(do="break", fault="none-frames")
             do(do="time", speed="max")
-            end_s = visitor.state()["at_s"] + 120
+            end_s = visitor.state()["at_s"] + 90
             visitor.until(lambda state: state["at_s"] > end_s)
+            do(do="time", speed="pause")
     finally:
         server.should_exit = True
         thread.join()
