@@ -58,6 +58,13 @@ class Lived:
 
 def live(task: Task) -> Lived:
     """Raises OtherFirmwareError, ClockError when the receiver has ended, VmError."""
+    try:
+        return _live(task)
+    except SystemExit:  # told to leave: a pool would go on with its next task
+        os._exit(0)
+
+
+def _live(task: Task) -> Lived:
     if task.firmware != firmware_digest():
         raise OtherFirmwareError(f"{os.uname().nodename}: its firmware and networks are not this machine's")
     cv2.setNumThreads(1)  # each core has a watch of its own
