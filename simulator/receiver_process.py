@@ -36,7 +36,7 @@ class ReceiverProcess:
     """Serves the `state` folder on `host`, from `unix_ms` on; ends on `close`, or with this process."""
 
     def __init__(self, state: Path, unix_ms: int, host: str = "127.0.0.1", database: str | None = None):
-        command = [sys.executable, "-m", "simulator.receiver", "serve", state, "--host", host, "--port", "0",
+        command = [sys.executable, "-m", "simulator.receiver", "serve", state.resolve(), "--host", host, "--port", "0",
                    "--virtual", str(unix_ms), "--until-eof"]
         # a URL may hold a password, and a command line is seen by all
         environment = os.environ | ({"MUSTER_DATABASE": database} if database else {})

@@ -196,7 +196,7 @@ def spoilt(tmp_path_factory):
     return read
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(line=st.binary(max_size=200) | st.dictionaries(keys, values, max_size=4).map(lambda v: json.dumps(v).encode()))
 @example(line=b"[" * 100_000)
 @example(line=b'{"at_us": 1, "picture": "' + b"A" * (3 << 20) + b'"}')
@@ -204,7 +204,7 @@ def test_any_line_is_read_or_named(spoilt, line):
     spoilt(line)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_any_picture_is_read_or_refused(spoilt, data):
     png = bytearray(cv2.imencode(".png", np.zeros((7, data.draw(st.integers(1, 700)), 3), np.uint8))[1].tobytes())
