@@ -153,7 +153,8 @@ def test_the_page_can_be_used_without_a_mouse(page):
         focused = page.driver.switch_to.active_element
         names.append(focused.accessible_name)
         assert focused.tag_name == "body" or names[-1]
-    order = ["Next event", "Press (boot)", "Who", "Show", "Light", "Network: down", "GNSS", "Button stuck", "Reset", "Command"]
+    order = ["Next event", "Press (boot)", "Who", "Show", "Light", "Network: down", "GNSS", "Button stuck", "Reset",
+             "Command"]
     found = [name for name in names if name in order]
     assert list(dict.fromkeys(found)) == order, f"{names}"
 
