@@ -61,7 +61,8 @@ def run(fleet: Fleet, folder: Path, pool: Executor, cores: int, done: Callable[[
     """Live with the watches that have not lived yet; `done` is called after each. Raises FleetError, LedgerError."""
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(Ledger(folder / "watches.jsonl", fleet.identity)))
-        state = _state(fleet, folder)
+        operator = _operator(fleet, folder)
+        state = State(operator / "receiver")
         store = stack.enter_context(closing(Store(fleet.database or state.database)))
         start_ms = fleet.base.start_unix_s * 1000
         receiver = stack.enter_context(closing(ReceiverProcess(state.folder, start_ms, fleet.host, fleet.database)))
@@ -69,7 +70,7 @@ def run(fleet: Fleet, folder: Path, pool: Executor, cores: int, done: Callable[[
         under_way: dict[Future[Lived], Task] = {}
         while True:
             while len(under_way) < AHEAD * cores and (index := next(todo, None)) is not None:
-                task = _task(fleet, index, state, store, receiver)
+                task = _task(fleet, index, operator, store, receiver)
                 under_way[pool.submit(live, task)] = task
             if not under_way:
                 ledger.tally.counts["incidents"] = store.counts()["incidents"]
@@ -79,19 +80,19 @@ def run(fleet: Fleet, folder: Path, pool: Executor, cores: int, done: Callable[[
                 done(ledger.tally)
 
 
-def _state(fleet: Fleet, folder: Path) -> State:
-    """The receiver's, made when there is none or a half one, which no watch has sent to yet."""
+def _operator(fleet: Fleet, folder: Path) -> Path:
+    """The folder of authority and receiver, made when there is none or a half one, which no watch has sent to yet."""
     made = folder / "provision"
     if not (folder / "provisioned").exists():
         shutil.rmtree(made, ignore_errors=True)
         provision(made, fleet.seed, settings=settings_of(fleet.base), now_s=fleet.base.start_unix_s)
         (folder / "provisioned").touch()
-    return State(made / "receiver")
+    return made
 
 
-def _task(fleet: Fleet, index: int, state: State, store: Store, receiver: ReceiverProcess) -> Task:
+def _task(fleet: Fleet, index: int, operator: Path, store: Store, receiver: ReceiverProcess) -> Task:
     """The watch, registered anew: what a life that was cut short has sent is deleted."""
-    bundle, public = provision_again(state, fleet.seed, index, settings_of(fleet.base))
+    bundle, public = provision_again(operator, fleet.seed, index, settings_of(fleet.base))
     store.forget(bundle.ueid)
     store.register([(bundle.ueid, public, bundle.wearer)], fleet.base.start_unix_s)
     scenario = draw(fleet.base, fleet.seed, index, fleet.hours * 3600)

@@ -105,12 +105,12 @@ def provision(folder: str | Path, seed: int | None = None, devices: int = 1, hos
     return Provision(operator.state.folder, bundles)
 
 
-def provision_again(state: State, seed: int, index: int, settings: dict[str, Any]) -> tuple[Bundle, bytes]:
-    """What `provision` gives watch `index` of the receiver that it made from `seed`, or would with more devices, and
-    the point that registers it: a watch of a simulated fleet when its turn comes. Raises StateError.
+def provision_again(folder: Path, seed: int, index: int, settings: dict[str, Any]) -> tuple[Bundle, bytes]:
+    """What `provision` gave watch `index` in `folder` from `seed`, or would have with more devices, and the point that
+    registers it: a watch of a simulated fleet, when its turn comes. Raises StateError.
     """
     secrets = _Secrets(seed)
-    return _device(index, _Authority(secrets), secrets, state, {"receiver_host": HOST} | settings)
+    return _device(index, secrets, Operator.open(folder, secrets), settings)
 
 
 def write_bundle(folder: Path, bundle: Bundle) -> None:
@@ -161,10 +161,11 @@ class Operator:
         return cls(authority, _receiver(folder / "receiver", authority, secrets, names), host)
 
     @classmethod
-    def open(cls, folder: Path) -> Operator:
-        """One that was made before. Raises StateError."""
+    def open(cls, folder: Path, secrets: _Secrets | None = None) -> Operator:
+        """One that was made before, from the same `secrets` where any are given. Raises StateError."""
         key = read_private_key(folder / "authority" / CA_KEY)
-        authority = _Authority(_Secrets(None), key, read_certificate(folder / "authority" / receiver_state.CA))
+        certificate = read_certificate(folder / "authority" / receiver_state.CA)
+        authority = _Authority(secrets or _Secrets(None), key, certificate)
         state = State(folder / "receiver")
         server = read_certificate(state.folder / receiver_state.SERVER)
         return cls(authority, state, str(server.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value))

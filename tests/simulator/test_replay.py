@@ -77,7 +77,10 @@ def recorded(tmp_path_factory) -> Path:
 
     try:
         with pytest.MonkeyPatch.context() as patch:
-            answer("enrol", "Enrol your face?", "60")
+            answer("enrol", "Enrol your face?", "1")
+            visitor.until(lambda state: state["words"].startswith("Store as numbers?"))
+            do(do="press", button="boot")
+            do(do="time", speed="60")
             visitor.until(lambda state: any(event["text"].startswith("Enrolled") for event in state["events"]))
             do(**STRAIGHT | {"yaw": 12, "light": 0.7, "blur": 0.4})
             answer("prompt now", "Check-in", "max")
