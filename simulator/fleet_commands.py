@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -62,6 +63,7 @@ def _run(options: argparse.Namespace) -> int:
     fleet = Fleet(scenarios.load(options.scenario, options.set), options.watches,
                   options.days * 24 if options.until is None else options.until / 3600, options.seed,
                   options.host, options.database)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.perf_counter()
     progress = _Progress(fleet)
     try:
