@@ -136,9 +136,15 @@ def _clock(wanted: float, _: dict[str, Any], finding: Any) -> tuple[bool, str]:
     return finding is not None and finding <= wanted, "no time" if finding is None else f"{finding:g} s"
 
 
+def _battery(wanted: float, values: dict[str, Any], _: Any) -> tuple[bool, str]:
+    found = values["power"]["life_h_500mah"]
+    return found is not None and found >= wanted, "always on USB" if found is None else f"{found:g} h"
+
+
 _JUDGES: dict[str, Callable[[Any, dict[str, Any], Any], tuple[bool, str]]] = {
     "prompts": _prompts, "outcomes": _outcomes, "records": _records, "no_fix": _no_fix, "boots": _boots,
-    "fixes": _fixes, "track_p95_m": _track, "console": _console, "clock_within_s": _clock}
+    "fixes": _fixes, "track_p95_m": _track, "console": _console, "clock_within_s": _clock,
+    "battery_h": _battery}
 
 
 def _counts(wanted: int | list[int], found: int) -> bool:

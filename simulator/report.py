@@ -24,6 +24,7 @@ tr{border-bottom:1px solid #8883} td.n,th.n{text-align:right;font-variant-numeri
 svg{width:100%;height:auto;background:#8881;border-radius:8px} .grid{display:flex;flex-wrap:wrap;gap:10px}
 figure{margin:0;font-size:11px;color:#888} figure img{display:block;border-radius:8px} .muted{color:#888}
 .pill{color:#fff;border-radius:9px;padding:1px 8px;font-size:12px;white-space:nowrap} summary{cursor:pointer}
+.pair{display:flex;gap:24px;align-items:flex-start}
 """
 
 
@@ -40,6 +41,7 @@ def write(path: Path, summary: dict[str, Any], tracks: dict[str, list[tuple[floa
         f"{summary['hours']:g} h, seed {summary['seed']}; lived in {summary['wall_s']} s, "
         f"{summary['realtime_ratio']:,} times real time</p>",
         _section("The day", _figures(summary)), _section("Timeline", _timeline(summary)),
+        _section("Power", _power(summary["power"])),
         _section("Check-ins", _checkins(summary["prompts"])), _section("Track", _map(tracks, summary)),
         _section("What the camera saw", _pictures((time, _jpeg(rgb)) for time, rgb in frames)),
         _section("What the wearer saw", _pictures((time, _data("png", file.read_bytes())) for time, file in screens)),
@@ -103,6 +105,29 @@ def _timeline(summary: dict[str, Any]) -> str:
     for row, times in ((3, summary["upload_times_s"]), (4, [boot["at_s"] for boot in summary["boots"]])):
         lines += [f'<circle cx="{x(at_s):.1f}" cy="{top + row * 28 + 9}" r="4" fill="#3b7dd8"/>' for at_s in times]
     return f'<svg viewBox="0 0 {WIDTH} 172" role="img" aria-label="timeline of the day">{"".join(lines)}</svg>'
+
+
+def _power(power: dict[str, Any]) -> str:
+    life_h = power["life_h_500mah"]
+    told = "always on USB" if life_h is None else f"a full cell of 500 mAh lasts {life_h:g} h at this rate"
+    tables = "".join(
+        f"<table><tr><th>{title}<th class=n>mAh<th class=n>%</tr>" + "".join(
+            f"<tr><td>{_e(name)}<td class=n>{mah:.2f}<td class=n>{100 * mah / max(power['mah'], 1e-9):.1f}"
+            for name, mah in power[key].items()) + "</table>"
+        for title, key in (("Part", "by_part"), ("Service", "by_service")))
+    return (f"<p>{power['mah']:g} mAh; {told}; the cell ends at {power['level']:.0%}.</p>{_hours(power['by_hour'])}"
+            f"<div class=pair>{tables}</div>")
+
+
+def _hours(by_hour: list[float]) -> str:
+    """A bar an hour."""
+    most, step = max([*by_hour, 1e-9]), (WIDTH - 100) / max(1, len(by_hour))
+    bars = "".join(
+        f'<rect x="{90 + n * step:.1f}" y="{90 - 80 * mah / most:.1f}" width="{max(0.5, step - 1):.1f}" '
+        f'height="{80 * mah / most:.1f}" fill="#3b7dd8"><title>hour {n}: {mah:g} mAh</title></rect>'
+        for n, mah in enumerate(by_hour))
+    return (f'<svg viewBox="0 0 {WIDTH} 96" role="img" aria-label="mAh by hour">'
+            f'<text x="4" y="20" font-size="12" fill="currentColor">{most:.1f} mAh/h</text>{bars}</svg>')
 
 
 def _checkins(prompts: list[dict[str, Any]]) -> str:

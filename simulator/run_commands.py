@@ -143,7 +143,14 @@ def _print(result: Result) -> None:
              f"{values['duplicates']} twice"),
             ("segments", f"{values['segments']}, {values['verified_segments']} verified by cwt, {values['bytes']:,} "
              "bytes"),
+            ("power", _power(values["power"])),
             ("expected", f"{result.met} of {len(result.verdicts)} met"),
             ("wall time", f"{values['wall_s']} s, {values['realtime_ratio']:,} times real time"))
     for name, text in rows:
         print(f"{name:10}{text}")
+
+
+def _power(power: dict[str, Any]) -> str:
+    life_h = power["life_h_500mah"]
+    services = ", ".join(f"{name} {mah:.1f}" for name, mah in power["by_service"].items() if mah >= 0.05)
+    return f"{power['mah']:g} mAh ({services}); 500 mAh last {'for ever' if life_h is None else f'{life_h:g} h'}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from simulator import accounts, report
 from simulator.day import Day
+from simulator.power_budget import budget
 from simulator.receiver.decode import OUTCOMES, decode_segment
 from simulator.receiver.state import State
 from simulator.receiver.store import Store
@@ -93,6 +94,7 @@ class Summary:
             "decrypted": sum(v.is_stored for v in self.verified),
             "boots": [{"at_s": us / 1e6, "time": self._clock(us / 1e6), "cause": CAUSES[cause]}
                       for us, cause in watch.boots],
+            "power": budget(watch, scenario.hours),
             "frames": len(watch.camera_opened), "frames_without_light": sum(not lit for _, lit in watch.camera_opened),
             "screens": len(watch.screens.shown),
             "sky": [{"from_s": p.start_s, "to_s": p.end_s, "kind": p.kind} for p in scenario.sky],

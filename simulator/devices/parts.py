@@ -70,11 +70,13 @@ class Parts:
     def _set_chip(self) -> None:
         state = self._states.get("chip")
         if state in ("waiting", "running"):
-            self._set("chip", f"{state} at {self._mhz} MHz", self._service())
+            self._set("chip", f"{state} at {self._mhz} MHz", self.service)
         elif state:
             self._set("chip", state, "sleep")
 
-    def _service(self) -> str:
+    @property
+    def service(self) -> str:
+        """What the chip is awake for."""
         states = self._states
         if states.get("Wi-Fi") != "off":
             return "uploads"

@@ -14,6 +14,7 @@ from simulator.wiring import BOARDS, Wiring
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "firmware" / "boards"
+CELLS = {"t_cameraplus_s3": ["power.capacity_mah=1200"]}  # its receiver never rests
 STRAPPING = {0, 3, 45, 46}  # ESP32-S3 datasheet, boot configurations
 USB = {19, 20}
 FLASH = set(range(26, 33))  # and of octal PSRAM, 33 to 37
@@ -30,6 +31,7 @@ from boards.{name} import Board
 board = Board()
 async def main():
     print("cell", board.battery_mv())
+    print("usb", board.is_on_usb())
     if board.display:
         board.display.show(b"\\xff" * 115200)
     else:
@@ -52,7 +54,7 @@ asyncio.run(main())
 def pins(wiring: Wiring) -> list[int]:
     """All that are soldered to something."""
     found = [*wiring.buttons.values(), *wiring.camera.data_pins, *astuple(wiring.camera)[1:], wiring.light.pin,
-             *wiring.gnss, wiring.cell, wiring.pixel, *wiring.named.values()]
+             *wiring.gnss, wiring.cell, wiring.usb, wiring.pixel, *wiring.named.values()]
     for part in (wiring.lamp, wiring.panel and wiring.panel.backlight, wiring.ladder):
         found += [part.pin] if part else []
     if wiring.panel:
@@ -67,7 +69,7 @@ def literals(source: str) -> list[ast.Constant]:
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
-            if ast.unparse(node.func) in ("Pin", "Cell", "Button", "Ws2812"):
+            if ast.unparse(node.func) in ("Pin", "Cell", "Usb", "Button", "Ws2812"):
                 found.append(node.args[0])
             for keyword in node.keywords:
                 if keyword.arg == "data_pins":
@@ -120,7 +122,7 @@ def probed(boot_watch, name: str, source: str) -> list:
 def test_each_pin_matters(boot_watch, name):
     source = (FOLDER / f"{name}.py").read_text()
     good = probed(boot_watch, name, source)
-    assert good[0][1:] == ["frame 115200", "gnss True", "pressed True"] and good[1] == {True}
+    assert good[0][1:] == ["usb False", "frame 115200", "gnss True", "pressed True"] and good[1] == {True}
     assert good[2] == ([255, 0, 0] if BOARDS[name].pixel else [255, 255, 255])
     assert 3900 < int(good[0][0].split()[1]) < 4200
     free = next(pin for pin in range(1, 49) if pin not in pins(BOARDS[name]))
@@ -134,7 +136,7 @@ def test_each_pin_matters(boot_watch, name):
 
 @pytest.mark.parametrize("name", [name for name in BOARDS if name != "esp32_s3_eye"])
 def test_the_standard_day_is_as_good_on_each_board(name, tmp_path):
-    day = live(scenario.load("day", [f"board={name}"]), tmp_path)
+    day = live(scenario.load("day", [f"board={name}", *CELLS.get(name, [])]), tmp_path)
     values, flaws = (summary := Summary(day, wall_s=1)).values, summary.flaws
     assert [prompt["outcome"] for prompt in values["prompts"]] == [
         "matched", "matched", "not matched", "missed", "matched"]

@@ -68,7 +68,7 @@ def test_a_spoofer_moves_place_and_day_in_its_time_only():
 VALUES = {"prompts": [{"outcome": "matched", "reason": "none"}, {"outcome": "unable", "reason": "camera"}],
           "outcomes": {"matched": 1, "not matched": 0, "missed": 0, "unable": 1}, "records_by_type": {"track": 7},
           "no_fix": [{"reason": "poor geometry"}], "boots": [{"cause": "power"}], "fixes": 40,
-          "track_error_m": {"p95": 8.5}, "start": "2026-06-10 06:00"}
+          "track_error_m": {"p95": 8.5}, "start": "2026-06-10 06:00", "power": {"life_h_500mah": 47.9}}
 
 
 @pytest.mark.parametrize("what, wanted, found, is_met", [
@@ -83,6 +83,7 @@ VALUES = {"prompts": [{"outcome": "matched", "reason": "none"}, {"outcome": "una
     ("track_p95_m", 8.5, None, True), ("track_p95_m", 8.4, None, False),
     ("console", {"line": "log", "contains": "sent"}, "log\r\n12 sent 1\r\n", True),
     ("console", {"line": "log", "contains": "enrolled"}, "log\r\n12 sent 1\r\n", False),
+    ("battery_h", 47, None, True), ("battery_h", 48, None, False),
     ("clock_within_s", 1, 1.0, True), ("clock_within_s", 1, 2.0, False), ("clock_within_s", 1, None, False),
 ])
 def test_an_expectation_is_met_or_not(what, wanted, found, is_met):
