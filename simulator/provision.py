@@ -30,7 +30,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from simulator.receiver import cbor
 from simulator.receiver import state as receiver_state
+from simulator.receiver.opening import unwrap
 from simulator.receiver.state import (
     State,
     public_point,
@@ -180,6 +182,11 @@ class Operator:
         folder = self.state.folder / PROMPTS
         folder.mkdir(exist_ok=True)
         (folder / f"{ueid.hex()}.cose").write_bytes(sealed)
+
+    def open_prompts(self, ueid: bytes) -> bytes:
+        """That secret, for tools/due_times.py. Raises OSError, CborError, OpeningError."""
+        sealed = (self.state.folder / PROMPTS / f"{ueid.hex()}.cose").read_bytes()
+        return unwrap(cbor.loads(sealed), self.state.encryption_key, self.state.encryption_kid)
 
     def admit(self, name: str, ueid: bytes, client: ec.EllipticCurvePublicKey, settings: dict[str, Any]
               ) -> dict[str, bytes]:

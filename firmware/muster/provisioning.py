@@ -18,7 +18,7 @@ def make_keys(board, receiver: bytes) -> "dict[str, str]":
     client, client_point = _pair(board.random)
     prompts = board.random(_PROMPT_BYTES)
     sealed = cose.wrap_key(prompts, receiver, _pair(board.random)[0], board.random(_NONCE_BYTES))
-    board.keep_blob("template", b"")
+    board.drop_blob("template")
     board.keep_blob("prompt_secret", prompts)
     board.keep_blob("client_key", _DER_SCALAR + client + _DER_POINT + client_point)
     board.keep_blob("sign_key", sign)

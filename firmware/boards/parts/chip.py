@@ -71,6 +71,13 @@ class Chip:
         self._nvs.set_blob(name, data)
         self._nvs.commit()
 
+    def drop_blob(self, name: str):
+        try:
+            self._nvs.erase_key(name)
+        except OSError:
+            return  # there is none
+        self._nvs.commit()
+
     def rtc_unix_ms(self):
         """The RTC's time, or None when it has lost it with the power."""
         seconds = time.time()
