@@ -10,7 +10,7 @@ import json
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -104,7 +104,7 @@ def _result(future: Future[Lived]) -> Lived:
         return future.result()
     except (ClockError, OtherFirmwareError) as error:
         raise FleetError(str(error)) from None
-    except BrokenProcessPool:
+    except (BrokenProcessPool, CancelledError):
         raise FleetError("a process of the pool was killed; the same command goes on from here") from None
 
 

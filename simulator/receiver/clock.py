@@ -26,11 +26,15 @@ def real(_ueid: bytes = b"") -> int:
 
 
 class VirtualClock:
-    """Watches that live at different speeds each have their own time; who has told none has the last that was told."""
+    """Watches that live at different speeds each have their own time; who has told none has the last that was told.
+
+    A watch lives once: a cluster that begins its task again, having lost a machine, is not told to go on.
+    """
 
     def __init__(self, unix_ms: int):
         self._last_ms = unix_ms
         self._times: dict[bytes, int] = {}  # of the connections that are open
+        self._lived: set[bytes] = set()  # whose connections have ended
 
     def __call__(self, ueid: bytes) -> int:
         return self._times.get(ueid, self._last_ms)
@@ -53,9 +57,12 @@ class VirtualClock:
         with contextlib.suppress(OSError):
             while len(data := connection.recv(_TIME.size, socket.MSG_WAITALL)) == _TIME.size:
                 ueid, unix_ms = _TIME.unpack(data)
+                if ueid in self._lived:
+                    break
                 ueids.add(ueid)
                 self._times[ueid] = self._last_ms = unix_ms
                 connection.sendall(_TAKEN)
+        self._lived |= ueids
         for ueid in ueids:
             del self._times[ueid]
 
@@ -79,7 +86,7 @@ class Teller:
         except OSError:
             taken = b""
         if taken != _TAKEN:
-            raise ClockError("the receiver has ended")
+            raise ClockError("the receiver has ended, or the watch has lived before")
 
     def close(self) -> None:
         self._connection.close()

@@ -172,6 +172,20 @@ def test_receipts_are_the_same_bytes_each_time(state):
     assert Signer(state.signing_key).sign(receipt) == Signer(State(state.folder).signing_key).sign(receipt)
 
 
+def test_a_device_that_is_forgotten_leaves_nothing_and_may_come_again(receiver, store, author, provisioned):
+    first, second = author.segment(RECORDS), author.segment(RECORDS)
+    author.number -= 1
+    for message in (first, second, author.segment([])):
+        one(receiver, message)
+    point = next(store.stored()).device.public
+    for _ in range(2):
+        store.forget(author.ueid)
+        assert store.counts() == {"devices": 1, "segments": 0, "records": 0, "incidents": 0}
+    assert one(receiver, first)[0] == 403
+    store.register([(author.ueid, point, provisioned.bundle.wearer)], NOW_S)
+    assert [one(receiver, message)[0] for message in (first, second)] == [200, 200]
+
+
 def test_purge_deletes_what_is_older_and_the_chain_goes_on(receiver, store, state, author):
     old, new = author.segment(RECORDS), author.segment(RECORDS)
     author.number -= 1

@@ -33,6 +33,8 @@ def test_segments_are_stored_chained_verified_and_purged(tmp_path):
             "camera", "gnss"] * 3
         with pytest.raises(StoreError, match="duplicate key"):
             store.register([(author.ueid, bytes(65), "0" * 32)], NOW_S)
-        assert (store.purge(NOW_S), store.purge(NOW_S + 1)) == (0, 4)
-        assert store.counts() == {"devices": 2, "segments": 0, "records": 0, "incidents": 0}
+        store.forget(other.ueid)
+        assert store.counts() == {"devices": 1, "segments": 3, "records": 6, "incidents": 1}
+        assert (store.purge(NOW_S), store.purge(NOW_S + 1)) == (0, 3)
+        assert store.counts() == {"devices": 1, "segments": 0, "records": 0, "incidents": 0}
         store.close()

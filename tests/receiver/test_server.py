@@ -213,6 +213,12 @@ def test_the_virtual_clock_gives_each_watchs_receipts_its_own_time(provisioned, 
         mine.tell(1_893_459_600_000)
         others.tell(1_893_400_000_000)
         times += [received_s(author), received_s(other)]
+        with pytest.raises(ClockError, match="or the watch has lived before"):
+            again = Teller(("127.0.0.1", *served.clock_port), b"\1" * 17)
+            again.tell(1)
+            again.close()
+            while True:  # until its end has been seen
+                Teller(("127.0.0.1", *served.clock_port), b"\1" * 17).tell(1)
         mine.tell(1_893_459_601_000)
         times += [received_s(author), received_s(other)]
     finally:

@@ -82,7 +82,7 @@ class Page:
                 self.speed("max")
             return False
 
-        self.until(is_there)
+        self.until(is_there, 300)  # hours of a day, on a machine that may be busy
 
     def speed_is(self, name):
         return self.driver.find_element(By.CSS_SELECTOR, f"[name=speed][value='{name}']").is_selected()
