@@ -7,7 +7,7 @@ TORCH := build/torch
 VMS := build/vm/64/micropython build/vm/32/micropython
 TYPINGS := build/typings
 
-.PHONY: help run live scenarios test check sizes bench flash console train evaluate clean
+.PHONY: help run live scenarios test check sizes bench flash erase backup console train evaluate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -40,6 +40,12 @@ bench: $(READY) ## measure; prints the table and writes build/bench.json
 
 flash: $(READY) ## put the firmware on a board: PORT=/dev/ttyACM0 [BOARD=esp32_s3_eye] [DEVICE=folder of provisioning]
 	$(BIN)/python -m tools.flash $(PORT) --board $(or $(BOARD),esp32_s3_eye) $(if $(DEVICE),--device $(DEVICE))
+
+erase: $(READY) ## take keys, records and firmware off a board: PORT=/dev/ttyACM0 [YES=1]
+	$(BIN)/python -m tools.erase $(PORT) $(if $(YES),--yes)
+
+backup: $(READY) ## copy what a board keeps to build/backup/: PORT=/dev/ttyACM0 [OUT=folder]
+	$(BIN)/python -m tools.backup $(PORT) $(if $(OUT),--out $(OUT))
 
 console: $(READY) ## talk to a watch: PORT=/dev/ttyACM0, or PORT=sim for a simulated one
 	$(BIN)/python -m tools.console $(or $(PORT),sim)

@@ -1,27 +1,65 @@
 """Puts the firmware on a board: `python -m tools.flash PORT [--board NAME] [--device FOLDER]`.
 
-The board already runs a MicroPython image with the `camera` module. esptool checks the chip and writes the partition
-table that gives the journal its place; mpremote copies the files and, from a provisioning folder, keys and settings.
+The board already runs a MicroPython image with the `camera` module. Changed files are staged in a folder of their own,
+checked by hash, and committed by one rename; the board's boot.py then puts them in place. Until that rename the
+firmware on the board is the old one, after it the new one, wherever the cable comes off.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import shutil
+import json
+import re
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from simulator.day import firmware_files
 from simulator.devices.flash import table
+from tools.board import Board
+from tools.firmware import FOLDERS, CompileError, boards, build
+from tools.image import JOURNAL, Image, examine
+from tools.port import COMES_BACK_S, BoardError, Line, Unplugged
 
 ROOT = Path(__file__).resolve().parent.parent
-STAGE = ROOT / "build" / "flash"
+STAGED, COMMIT = "update", "update/commit"  # where firmware/boot.py looks
 TABLE_OFFSET, TABLE_BYTES = 0x8000, 0xC00
-PROBE = "import sys, camera, esp32; print(sys.implementation._machine)"
-FORMAT = "import os, vfs, esp32; p = esp32.Partition.find(1, label='vfs')[0]; os.umount('/'); vfs.VfsLfs2.mkfs(p)"
+SPARE_BYTES = 64 << 10  # of the file system, for its own blocks
+SELFTEST_S, BOOT_S = 40, 20
+PROMPT, REPL = b"muster> ", b">>> "
+VERDICT = re.compile(r"(\w+) +(ok|FAILED|not yet)")
+FORMAT = "import os, vfs, esp32\nos.umount('/')\nvfs.VfsLfs2.mkfs(esp32.Partition.find(1, label='vfs')[0])"
+HASHES = """
+import os, hashlib, json
+def walk(path, found):
+    for name, kind, *_ in os.ilistdir(path or '/'):
+        at = path + name
+        if kind == 0x4000:
+            walk(at + '/', found)
+        else:
+            h, b = hashlib.sha256(), bytearray(4096)
+            with open(at, 'rb') as f:
+                while True:
+                    n = f.readinto(b)
+                    if not n:
+                        break
+                    h.update(memoryview(b)[:n])
+            found[at] = h.digest().hex()
+    return found
+print(json.dumps(walk('', {})))
+"""
+KEYS = """
+import esp32, hashlib, json
+n, b, found = esp32.NVS('muster'), bytearray(1024), {{}}
+for name in {names}:
+    try:
+        found[name] = hashlib.sha256(memoryview(b)[:n.get_blob(name, b)]).digest().hex()
+    except OSError:
+        pass
+print(json.dumps(found))
+"""
 
 
 class FlashError(Exception):
@@ -37,65 +75,188 @@ def partition_table() -> bytes:
     return data.ljust(TABLE_BYTES, b"\xff")
 
 
-def stage(device: Path | None) -> Path:
-    """The files as they will lie on the watch, below build/flash. Raises FlashError."""
-    shutil.rmtree(STAGE, ignore_errors=True)
-    files = firmware_files()
-    if device:
-        if not (device / "files").is_dir() or not (device / "nvs").is_dir():
-            raise FlashError(f"{device}: not a device folder of provisioning: it has no files/ and nvs/")
-        files |= {path.name: path.read_bytes() for path in (device / "files").iterdir()}
-    for name, data in files.items():
-        target = STAGE / "files" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    (STAGE / "partitions.bin").write_bytes(partition_table())
-    return STAGE
+def provisioned(folder: Path, name: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Files and NVS blobs of a watch for the board `name`. Raises FlashError."""
+    if not (folder / "files").is_dir() or not (folder / "nvs").is_dir():
+        raise FlashError(f"{folder}: not a device folder of provisioning: it has no files/ and nvs/")
+    files, blobs = ({path.name: path.read_bytes() for path in sorted((folder / kind).iterdir())}
+                    for kind in ("files", "nvs"))
+    try:
+        its_board = json.loads(files["settings.json"])["board"]
+    except (KeyError, ValueError, TypeError):
+        raise FlashError(f"{folder}/files/settings.json: board: missing") from None
+    if its_board != name:
+        raise FlashError(f"{folder}/files/settings.json: board: {its_board}, and BOARD is {name}")
+    return files, blobs
 
 
-def flash(port: str, board: str, device: Path | None) -> None:
-    """Raises FlashError."""
-    if board not in {path.stem for path in (ROOT / "firmware" / "boards").glob("[a-z]*.py")}:
-        raise FlashError(f"board: no firmware/boards/{board}.py")
-    if not Path(port).exists():
-        raise FlashError(f"port: {port} is not there: is the board plugged in?")
-    staged = stage(device)
-    _step("checking the chip", ["esptool", "--chip", "esp32s3", "--port", port, "flash-id"])
-    _step("writing the partition table", ["esptool", "--chip", "esp32s3", "--port", port, "write-flash",
-                                          hex(TABLE_OFFSET), str(staged / "partitions.bin")])
-    remote = ["mpremote", "connect", port]
-    _step("checking MicroPython and its camera module", [*remote, "exec", PROBE])
-    _step("making the file system", [*remote, "exec", FORMAT])
-    _step("restarting", [*remote, "reset"])
-    names = sorted(str(path) for path in (staged / "files").iterdir())
-    _step("copying the files", [*remote, "fs", "cp", "-r", *names, ":"])
-    if device:
-        blobs = {path.name: path.read_bytes() for path in sorted((device / "nvs").iterdir())}
-        code = "import esp32; n = esp32.NVS('muster')\n" + "".join(
-            f"n.set_blob({name!r}, {data!r})\n" for name, data in blobs.items()) + "n.commit()"
-        _step("writing the keys", [*remote, "exec", code])
-    _step("starting the watch", [*remote, "reset"])
+def flash(port: str, name: str, device: Path | None) -> None:
+    """Check, write, verify, restart and wait for the self-test. Raises FlashError, BoardError, CompileError."""
+    if name not in boards():
+        raise FlashError(f"board: no firmware/boards/{name}.py")
+    files, blobs = provisioned(device, name) if device else ({}, {})
+    with Board(port) as board:
+        image = examine(board)
+    print(f"board     {image}", flush=True)
+    if JOURNAL not in image.labels:
+        _lay_out(port)
+    files |= build(name, image.architecture)
+    size = sum(len(data) for data in files.values())
+    print(f"firmware  {len(files)} files for {name}, .mpy for {image.architecture}, {size:,} bytes", flush=True)
+    with Board(port) as board:
+        Update(board, files, image).run()
+        if blobs:
+            _write_keys(board, blobs)
+        board.doing = "it was restarted"
+        board.restart()
+    print("restart", flush=True)
+    _await_selftest(port)
 
 
-def _step(title: str, command: list[str]) -> None:
-    print(title, flush=True)
-    run = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+class Update:
+    """Brings the files on a board to `files`, path to content."""
+
+    def __init__(self, board: Board, files: dict[str, bytes], image: Image):
+        self._board, self._files, self._free = board, files, image.free
+        self._hashes = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+        self._state = ""  # of the firmware on the board, should it go away now
+
+    def run(self) -> None:
+        """Raises BoardError; of a board that goes away it says what it will start next time."""
+        try:
+            self._run()
+        except Unplugged as error:
+            raise Unplugged(f"{error}; {self._state}: plug it in and flash again") from None
+
+    def _run(self) -> None:
+        there = self._look()
+        self._state = "the firmware on it is as it was" if "main.py" in there else "there is no firmware on it yet"
+        changed = [path for path, digest in self._hashes.items() if there.get(path) != digest]
+        stale = [path for path in there if path.split("/")[0] in FOLDERS and path not in self._files]
+        print(f"changed   {len(changed)} of {len(self._files)} files, {len(stale)} to delete", flush=True)
+        if not changed and not stale:
+            return
+        self._stage([path for path in changed if there.get(self._staged(path)) != self._hashes[path]])
+        self._install_boot(there)
+        self._commit([f"{self._staged(path)[len(STAGED) + 1:]} {path}" for path in changed if path != "boot.py"]
+                     + [f"- {path}" for path in stale])
+        self._verify()
+
+    def _look(self) -> dict[str, str]:
+        self._board.doing = "its files were compared"
+        there = self._board.ask(HASHES)
+        if not isinstance(there, dict):
+            raise BoardError(f"{self._board.port}: its list of files is none")
+        return there
+
+    def _staged(self, path: str) -> str:
+        """Named by path and content, so that what an earlier flash has staged is found again."""
+        return f"{STAGED}/{hashlib.sha256(f'{path} {self._hashes[path]}'.encode()).hexdigest()[:16]}"
+
+    def _stage(self, paths: list[str]) -> None:
+        total = sum(len(self._files[path]) for path in paths)
+        if total + SPARE_BYTES > self._free:
+            raise BoardError(f"{self._board.port}: {self._free >> 10} KB free in its file system, "
+                             f"{(total + SPARE_BYTES) >> 10} KB are to be written: make erase, and flash again")
+        self._board.run(f"import os\ntry:\n os.mkdir({STAGED!r})\nexcept OSError:\n pass")
+        done = 0
+        for path in sorted(paths):
+            self._board.doing = f"{path} was written"
+            self._board.write(self._staged(path), self._files[path])
+            done += len(self._files[path])
+            print(f"  {100 * done // max(1, total):3} %   {path}, {len(self._files[path]):,} bytes", flush=True)
+        there = self._look()
+        for path in paths:
+            if there.get(self._staged(path)) != self._hashes[path]:
+                raise BoardError(f"{self._board.port}: {path}: not on the board as it was sent: flash again")
+
+    def _install_boot(self, there: dict[str, str]) -> None:
+        """The board's boot.py must know how to end an update before one is committed."""
+        if there.get("boot.py") != self._hashes["boot.py"]:
+            self._board.doing = "boot.py was renamed"
+            self._board.run(f"os.rename({self._staged('boot.py')!r}, 'boot.py')")
+
+    def _commit(self, steps: list[str]) -> None:
+        self._board.doing = "the update was committed"
+        self._board.write(COMMIT + ".new", "\n".join(steps).encode())
+        self._state = "it starts the old firmware or the new one, whole"
+        self._board.run(f"os.rename({COMMIT + '.new'!r}, {COMMIT!r})")
+        self._state = "it puts the new firmware in place when it starts"
+
+    def _verify(self) -> None:
+        self._board.doing = "the new files were put in place"
+        self._board.soft_reset()
+        there = self._look()
+        wrong = [path for path, digest in self._hashes.items() if there.get(path) != digest]
+        if wrong:
+            raise BoardError(f"{self._board.port}: {wrong[0]}: not on the board as it was sent: flash again")
+        print(f"verified  {len(self._hashes)} files by SHA-256", flush=True)
+
+
+def _lay_out(port: str) -> None:
+    """Give the journal its partition: the table is written by esptool, and the file system made anew."""
+    print("layout    no journal partition: writing the partition table and an empty file system", flush=True)
+    work = ROOT / "build" / "flash" / "partitions.bin"
+    work.parent.mkdir(parents=True, exist_ok=True)
+    work.write_bytes(partition_table())
+    esptool("--port", port, "write-flash", hex(TABLE_OFFSET), str(work))
+    with Board(port) as board:
+        board.doing = "its file system was made"
+        board.run(FORMAT)
+
+
+def esptool(*arguments: str) -> None:
+    """Raises FlashError with esptool's reason."""
+    run = subprocess.run([sys.executable, "-m", "esptool", "--chip", "esp32s3", *arguments], capture_output=True,
+                         text=True, check=False)
     if run.returncode:
-        lines = (run.stderr or run.stdout).strip().splitlines() or ["no output"]
-        raise FlashError(f"{title}: {lines[-1]}")
+        lines = run.stderr.strip().splitlines() or ["no reason"]
+        boxed = " ".join(line.strip("│ ") for line in lines if line.startswith("│"))  # what is wrong with an argument
+        raise FlashError(f"esptool: {boxed or next((line for line in lines if 'error' in line), lines[-1])}")
+
+
+def _write_keys(board: Board, blobs: dict[str, bytes]) -> None:
+    """They go to the chip's non-volatile storage and to no file."""
+    board.doing = "its keys were written"
+    there = board.ask(KEYS.format(names=list(blobs)))
+    fresh = {name: data for name, data in blobs.items() if there.get(name) != hashlib.sha256(data).hexdigest()}
+    board.run("".join(f"n.set_blob({name!r}, {data!r})\n" for name, data in fresh.items()) + "n.commit()")
+    print(f"keys      {', '.join(fresh) or 'none is new'}", flush=True)
+
+
+def _await_selftest(port: str) -> None:
+    """Raises BoardError for a part that does not work in SELFTEST_S."""
+    with Line(port, "it started", COMES_BACK_S) as line:
+        seen = line.read_until((PROMPT, REPL), BOOT_S, poke=b"\r")
+        if seen.endswith(REPL):
+            why = [text for text in seen.decode(errors="replace").splitlines() if text.startswith("muster: ")]
+            if not why:
+                raise BoardError(f"{port}: written and verified, but it does not start: make console shows why")
+            print(f"it does not start yet: {why[-1].removeprefix('muster: ')}", flush=True)
+            return
+        line.doing = "it tested itself"
+        given_up_s = time.monotonic() + SELFTEST_S
+        while True:
+            line.write(b"selftest\r")
+            verdicts = dict(VERDICT.findall(line.read_until((PROMPT,), SELFTEST_S).decode(errors="replace")))
+            waits = [part for part, verdict in verdicts.items() if verdict != "ok" and part != "clock"]
+            if verdicts and not waits:
+                break
+            if time.monotonic() > given_up_s:
+                raise BoardError(f"{port}: written and verified, but its self-test fails: {', '.join(waits)}")
+            time.sleep(0.5)
+    print("selftest  " + ", ".join(f"{part} {verdict}" for part, verdict in verdicts.items()), flush=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.flash", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("port", nargs="?", help="serial port of the board, such as /dev/ttyACM0")
-    parser.add_argument("--board", default="esp32_s3_eye")
+    parser.add_argument("port", nargs="?", default="", help="serial port of the board, such as /dev/ttyACM0")
+    parser.add_argument("--board", default="esp32_s3_eye", help=", ".join(boards()))
     parser.add_argument("--device", type=Path, help="a device's folder, made by provisioning")
     options = parser.parse_args()
     try:
-        if not options.port:
-            raise FlashError("port: missing: make flash PORT=/dev/ttyACM0")
         flash(options.port, options.board, options.device)
-    except FlashError as error:
+    except (FlashError, BoardError, CompileError) as error:
         print(f"flash: {error}", file=sys.stderr)
         return 1
     return 0

@@ -63,6 +63,9 @@ class Partition:
                 _put(address, b"\xff" * (_BLOCK // 2))
                 _link.call(POWER_CUT)
             _put(address, b"\xff" * _BLOCK)
+            if self._row[4] == "nvs":  # what is kept there has no bytes here, but goes with them
+                for namespace in list(_nvs):
+                    _keep(namespace, {})
         return 0
 
     def _address(self, block, offset, length):
@@ -100,8 +103,7 @@ class NVS:
         del self._staged[key]
 
     def commit(self):
-        _nvs[self._namespace] = dict(self._staged)
-        _link.call(_NVS, NVS_COMMIT, 0, json.dumps([self._namespace, self._staged]).encode())
+        _keep(self._namespace, dict(self._staged))
 
     def _get(self, key, kind):
         if not isinstance(self._staged.get(key), kind):
@@ -131,6 +133,11 @@ def _wake_on(source, pins, level, last):
     if any(not 0 <= number <= last for number in numbers):
         raise ValueError("invalid pin")
     _link.post(WAKE_ON, source, bool(level), bytes(numbers))
+
+
+def _keep(namespace, values):
+    _nvs[namespace] = values
+    _link.call(_NVS, NVS_COMMIT, 0, json.dumps([namespace, values]).encode())
 
 
 def idf_heap_info(capabilities):
