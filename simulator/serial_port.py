@@ -8,6 +8,8 @@ import termios
 import threading
 import time
 import tty
+from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 
 from simulator.watch import Watch, WatchError
@@ -19,13 +21,14 @@ CTRL_C = b"\x03"
 
 
 class SerialPort:
-    """`path` is the port. Inside `with` the watch lives, in a thread, at `speed` times real time.
+    """`path` is the port. Inside `with` the watch lives, in a thread, at `speed` times real time, and is that thread's.
 
     `unplug_after`: bytes from the other side after which the cable comes off, from which the watch has its power too.
     """
 
     def __init__(self, watch: Watch, speed: float = 1.0, unplug_after: int | None = None):
-        self._watch, self._speed, self._unplug_after = watch, speed, unplug_after
+        self._watch, self.speed, self._unplug_after = watch, speed, unplug_after
+        self._hands: deque[Callable[[], None]] = deque()
         watch.has_repl, watch.printed_more = True, self._say
         watch.plug(True)
         self._host, self._port = os.openpty()  # the port is kept open: the line stays up while nobody is connected
@@ -57,15 +60,23 @@ class SerialPort:
         elif self._error and not error:
             raise self._error
 
+    def hand(self, act: Callable[[], None]) -> None:
+        """Do something to the watch, such as a press, between two moments of its life."""
+        self._hands.append(act)
+        self._news.set()
+
     def _live(self) -> None:
-        begun_s, begun_us = time.monotonic(), self._watch.world.now_us
+        seen_s, lived_s = time.monotonic(), self._watch.world.now_us / 1e6
         try:
             while not self._stopping:
-                self._news.wait(STEP_S / self._speed)
+                self._news.wait(STEP_S / self.speed)
                 self._news.clear()
+                while self._hands:
+                    self._hands.popleft()()
                 self._hand_on()
-                lived_us = begun_us + round((time.monotonic() - begun_s) * self._speed * 1e6)
-                self._watch.run(until_s=max(lived_us, self._watch.world.now_us + 1) / 1e6)
+                now_s = time.monotonic()
+                lived_s, seen_s = lived_s + (now_s - seen_s) * self.speed, now_s
+                self._watch.run(until_s=max(lived_s, (self._watch.world.now_us + 1) / 1e6))
                 self._say(LISTEN_S)
                 if self._unplug_after is not None and self.received >= self._unplug_after:
                     self._watch.power.off()

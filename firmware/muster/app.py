@@ -12,6 +12,7 @@ from muster.commands import commands
 from muster.console import Console
 from muster.duty import Duty
 from muster.journal import Journal, JournalFull
+from muster.levels import INFO, WARNING
 from muster.listener import Listener
 from muster.networks import Networks, NetworksError
 from muster.power import AWAKE_PERCENT, EMPTY_PERCENT, LOW_PERCENT, Idle, percent
@@ -68,13 +69,13 @@ class App:
         self.recorder.append(records.boot(self.board.reset_cause(), self.networks.model_hash))
         if self.attendant.unfit:
             self.recorder.append(records.fault("board", "no check-ins: " + self.attendant.unfit))
-        console = Console(self.board.stdin, self.board.stdout, commands(self))
+        self.console = Console(self.board.stdin, self.board.stdout, commands(self))
         attendant = self.attendant
         if self._settings.sleep:
             Idle(self.board.sleep, self.board.hurry, self._spare_ms).install()
         try:
             await asyncio.gather(self._listener.run(), attendant.ask(), attendant.serve_presses(),
-                                 self._send(), attendant.darken(), self._watch_over(), console.run())
+                                 self._send(), attendant.darken(), self._watch_over(), self.console.run())
         except Exception as error:  # what nobody foresaw ends this boot, not the watch
             sys.print_exception(error)
             self.recorder.append(records.fault("services", "%s: %s" % (type(error).__name__, error)))
@@ -110,11 +111,12 @@ class App:
                     self.segments.close()
                 report = await self._uplink.upload()
             except (JournalFull, OSError) as error:
-                recorder.log("upload: %s" % error)
+                recorder.log("upload: %s" % error, WARNING)
                 return False
             if report.receiver_s:
                 recorder.set_clock(report.receiver_s * 1000, NETWORK, _NETWORK_UNCERTAINTY_MS)
-            recorder.log("sent %d segments%s" % (report.sent, ", " + report.error if report.error else ""))
+            recorder.log("sent %d segments%s" % (report.sent, ", " + report.error if report.error else ""),
+                         WARNING if report.error else INFO)
             if report.error:
                 return False
         return True

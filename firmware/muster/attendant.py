@@ -4,6 +4,7 @@ import asyncio
 from hashlib import sha256
 
 from muster import checkin, prompts, records
+from muster.levels import WARNING
 from muster.power import percent
 from muster.screen import Screen
 from muster.signs import Signs
@@ -11,6 +12,7 @@ from muster.timezone import iso_date
 
 _LIT_MS, _PROMPT_LIT_MS = 6000, 30000
 _REVIEW_MS, _LONG_PRESS_MS, _LOOK_MS = 60000, 1000, 50
+_TAKING_MS = 10000  # to open the camera, its retries included
 _AGAIN_MS = 1500  # from "look again" to the next try
 
 
@@ -130,6 +132,31 @@ class Attendant:
             if not button.is_down():
                 return True
         return False
+
+    async def frame(self):
+        """A picture for the console, RGB565: asked for on the screen, taken at a press with the camera's light on. None
+        where the wearer does not agree, or the camera fails."""
+        taken, answered = [], asyncio.Event()
+
+        async def take():
+            self.screen.capture("For the desk")
+            self._light(0)
+            try:
+                taken.append(await self._checkin.frame())
+                self._recorder.log("a frame went to the console")
+                self.screen.message("Sent", "Picture to desk")
+            except checkin.CheckinError as error:
+                self._recorder.log("no frame: %s" % error, WARNING)
+                self.screen.message("No picture", "Camera fault")
+            self._light(_LIT_MS)
+            answered.set()
+
+        self.ask_press(self.screen.ask_frame, take)
+        try:
+            await asyncio.wait_for_ms(answered.wait(), _PROMPT_LIT_MS + _TAKING_MS)
+        except asyncio.TimeoutError:
+            pass
+        return taken[0] if taken else None
 
     def show_result(self, outcome: int):
         self.screen.result(outcome)

@@ -113,6 +113,17 @@ class Checkin:
         finally:
             self._close()
 
+    async def frame(self) -> bytes:
+        """One picture as the camera gives it. Raises CheckinError."""
+        try:
+            self._lens.open()
+            await asyncio.sleep_ms(_FRAME_PAUSE_MS)
+            return bytes(self._lens.frame())
+        except self._lens.Fault as error:
+            raise CheckinError(CAMERA_FAULT, str(error))
+        finally:
+            self._close()
+
     def _open(self):
         """The networks, and then the camera: it stays closed when they cannot look."""
         recogniser = self._load()

@@ -6,6 +6,7 @@ from muster import records
 from muster.clock import GNSS, NETWORK, RTC, Clock, ClockError
 from muster.gnss import Parser
 from muster.journal import JournalFull
+from muster.levels import DEBUG, ERROR, INFO, LEVELS, WARNING
 from muster.segments import RESERVE
 from muster.track import ON, Track
 
@@ -23,8 +24,11 @@ class Recorder:
         self.segments = segments
         self.clock = Clock(uptime_ms, not_before_s * 1000)
         self.clock_changed = asyncio.Event()
+        self.hears_gnss = False  # whether its receiver has said anything since boot, with a fix or without
         self.lost = 0  # records since boot for which there was no room
         self.log_lines: "list[str]" = []
+        self.log_level = INFO
+        self.on_log = None  # is called with each line that is kept, its level before it
         self._uptime_ms = uptime_ms
         self._keep_rtc = keep_rtc
         self._parser = Parser(not_before_s)
@@ -38,11 +42,15 @@ class Recorder:
     def uptime_s(self) -> int:
         return self._uptime_ms() // 1000
 
-    def log(self, text: str):
-        """Keep a line for the console's `log`."""
+    def log(self, text: str, level: int = INFO):
+        """Keep a line for the console's `log`, unless its level is beyond the one that is wanted."""
+        if level > self.log_level:
+            return
         self.log_lines.append("%d %s" % (self.uptime_s(), text))
         if len(self.log_lines) > _LOG_LINES:
             del self.log_lines[0]
+        if self.on_log:
+            self.on_log("%s: %s" % (LEVELS[level], self.log_lines[-1]))
 
     def append(self, record, mark: bytes = b"", reserve: int = 0):
         """Keep a record, or count it as lost."""
@@ -50,14 +58,14 @@ class Recorder:
             self.segments.append(record, self.clock.now_s() or 0, self.clock.quality_byte(), mark, reserve)
         except (JournalFull, OSError) as error:
             self.lost += 1
-            self.log("record lost: %s" % error)
+            self.log("record lost: %s" % error, ERROR)
 
     def keep_mark(self, mark: bytes):
         """Keep a state of the prompts that no record goes with."""
         try:
             self.segments.keep(mark, self.clock.now_s() or 0)
         except (JournalFull, OSError) as error:
-            self.log("mark lost: %s" % error)
+            self.log("mark lost: %s" % error, ERROR)
 
     def set_clock(self, unix_ms: int, source: int, uncertainty_ms: int):
         """Hear a source's time; a jump is a record."""
@@ -66,7 +74,7 @@ class Recorder:
         try:
             jump = self.clock.set(unix_ms, source, uncertainty_ms)
         except ClockError as error:
-            self.log(str(error))
+            self.log(str(error), WARNING)
             return
         if source > RTC:
             self._keep_rtc(self.clock.now_s())
@@ -80,6 +88,7 @@ class Recorder:
         uptime_s = self.uptime_s()
         fixes = self._parser.feed(data)
         for fix in fixes:
+            self.hears_gnss = True
             if fix.unix_s is not None:
                 self._hear_time(fix.unix_s * 1000 + fix.ms + late_ms, uptime_s)
             self._keep(self.track.add(fix, uptime_s))
@@ -126,6 +135,7 @@ class Recorder:
         """Take what the track wants recorded."""
         for event in events:
             if event[0] == "fix":
+                self.log("fix kept", DEBUG)
                 self._fixes.append(event[1:])
                 if len(self._fixes) == records.TRACK_BATCH:
                     self.flush()

@@ -29,6 +29,8 @@ _RESULTS = (
 class Screen:
     """Draws on `display` (show(pixels), blink(times), off()); holds one picture of 115,200 bytes while it is lit."""
 
+    width = _W
+
     def __init__(self, display):
         self._display = display
         self.lit = False
@@ -73,12 +75,7 @@ class Screen:
         self._show()
 
     def ask_enrol(self):
-        self._blank()
-        self._ring(_AMBER)
-        self._text("Enrol your face?", 88, 1, _GREY)
-        self._text("Press", 108, 3, _WHITE)
-        self._text("if you agree", 140, 2, _WHITE)
-        self._show()
+        self._ask("Enrol your face?")
 
     def review(self, portraits):
         """What a template was made of: up to three pictures of 64x64 RGB565. A press stores it, a long one does not."""
@@ -112,10 +109,26 @@ class Screen:
         """Draw the wearer's attention to the picture."""
         await self._display.blink(3)
 
+    def ask_frame(self):
+        """Somebody at the console asks for a picture."""
+        self._ask("Send a picture?")
+
+    def picture(self):
+        """RGB565 of `width` pixels a row, high byte first, or None while it is dark."""
+        return self._pixels
+
     def off(self):
         self.lit = False
         self._display.off()
         self._pixels = self._frame = None
+
+    def _ask(self, question):
+        self._blank()
+        self._ring(_AMBER)
+        self._text(question, 88, 1, _GREY)
+        self._text("Press", 108, 3, _WHITE)
+        self._text("if you agree", 140, 2, _WHITE)
+        self._show()
 
     def _blank(self):
         if self._frame is None:

@@ -38,6 +38,11 @@ class Signs:
         """The same: a press stores what cannot be shown, a long one does not."""
         self.ask_enrol()
 
+    ask_frame = ask_enrol
+
+    def picture(self):
+        """There is none to see."""
+
     def capture(self, hint: str):
         """Steady while the camera is open; the camera's own light is on too."""
         self.off()
