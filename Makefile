@@ -7,7 +7,7 @@ TORCH := build/torch
 VMS := build/vm/64/micropython build/vm/32/micropython
 TYPINGS := build/typings
 
-.PHONY: help run live scenarios test check sizes bench flash erase backup console train evaluate clean
+.PHONY: help run live scenarios test check sizes bench flash erase backup console recording train evaluate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -49,6 +49,9 @@ backup: $(READY) ## copy what a board keeps to build/backup/: PORT=/dev/ttyACM0 
 
 console: $(READY) ## talk to a watch: PORT=/dev/ttyACM0, or PORT=sim for a simulated one
 	$(BIN)/python -m tools.console $(or $(PORT),sim)
+
+recording: $(READY) ## record flash and console on a simulated board in docs/BENCH.md
+	$(BIN)/python -m tools.recording
 
 train: $(TORCH)/.ready ## train and quantise the networks, hours; resumes from build/train: [DATA=../shared/data]
 	$(TORCH)/bin/python models/train_finder.py $(if $(DATA),--data $(DATA))

@@ -1,12 +1,12 @@
 """The simulator: `run` lives through scenarios, `check` only reads their files, `live` shows one in the browser and
-`replay` lives that again, `fleet` lives with many watches at once."""
+`replay` lives that again, `fleet` lives with many watches at once, `serial` puts a watch on a serial port."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from simulator import fleet_commands, live, replay, run_commands
+from simulator import fleet_commands, live, replay, run_commands, serial_commands
 from simulator.fleet import FleetError
 from simulator.fleet_ledger import LedgerError
 from simulator.receiver.server import ListenError
@@ -22,6 +22,7 @@ def main() -> int:
     live.add(commands)
     replay.add(commands)
     fleet_commands.add(commands)
+    serial_commands.add(commands)
     options = parser.parse_args()
     try:
         return options.act(options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import termios
 import threading
 import time
@@ -55,8 +56,9 @@ class SerialPort:
         self._stopping = True
         self._life.join(timeout=5)
         if self._life.is_alive():  # its firmware computes, and may do so for ever
-            self._watch.power.off()
+            self._watch.signal(signal.SIGKILL)
             self._life.join()
+            self._watch.power.off()
         elif self._error and not error:
             raise self._error
 
@@ -129,6 +131,6 @@ class SerialPort:
             if messages and time.monotonic() > given_up_s:
                 with self._lock:
                     self._heard[:] = self._heard.replace(CTRL_C, b"", 1)
-                self._watch.interrupt()
+                self._watch.signal(signal.SIGINT)
                 return
             time.sleep(LATENCY_S)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import struct
 import subprocess
 from pathlib import Path
@@ -67,9 +66,9 @@ class Vm:
         except BrokenPipeError:
             raise VmStopped(self._last_words()) from None
 
-    def interrupt(self) -> None:
-        """Raise KeyboardInterrupt in what computes; a VM that waits takes Ctrl-C as any byte of its console."""
-        self._process.send_signal(signal.SIGINT)
+    def signal(self, number: int) -> None:
+        """SIGINT raises KeyboardInterrupt in what computes; SIGKILL ends it, and `receive` then raises VmStopped."""
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """End the process at once and free what it held."""

@@ -249,10 +249,10 @@ class Watch:
         elif self._unplug_us:
             self.plug(False)
 
-    def interrupt(self) -> None:
-        """Ctrl-C for a firmware that computes and does not look at its console."""
+    def signal(self, number: int) -> None:
+        """For a firmware that computes and does not look at its console: SIGINT is Ctrl-C, SIGKILL ends it."""
         if self._vm:
-            self._vm.interrupt()
+            self._vm.signal(number)
 
     @property
     def messages(self) -> int:

@@ -146,12 +146,10 @@ def _typed(desk: Desk) -> Iterator[str]:
 @contextlib.contextmanager
 def simulated() -> Iterator[str]:
     """The port of a simulated watch that lives through the default day."""
-    from simulator import scenario
-    from simulator.day import begin
+    from simulator.serial_commands import on_desk
     from simulator.serial_port import SerialPort
 
-    with (tempfile.TemporaryDirectory() as folder, begin(scenario.load("day"), Path(folder)) as day,
-          SerialPort(day.watch) as port):
+    with (tempfile.TemporaryDirectory() as folder, on_desk("day", Path(folder)) as day, SerialPort(day.watch) as port):
         yield port.path
 
 

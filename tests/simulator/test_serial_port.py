@@ -1,6 +1,7 @@
 """The simulated serial port, with the real, unmodified mpremote and with pyserial in the place of a person."""
 
 import hashlib
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import serial
 
 from simulator.serial_port import SerialPort
 from simulator.watch import Watch
+from tests.conftest import ROOT
 
 START = 1_780_000_000
 MAIN = b"import time\nprint('main')\nwhile True: time.sleep(1)"
@@ -174,3 +176,19 @@ def test_a_watch_that_computes_for_ever_is_left_all_the_same(tmp_path):
         time.sleep(0.3)
     assert not watch.is_on
     watch.close()
+
+
+def test_the_command_puts_a_watch_on_a_port_until_ctrl_c():
+    """Blank: mpremote finds no file on it."""
+    with subprocess.Popen([sys.executable, "-m", "simulator", "serial", "--blank"], stdout=subprocess.PIPE, text=True,
+                          cwd=ROOT) as run:
+        try:
+            name, path = run.stdout.readline().split()
+            assert name == "port" and run.stdout.readline().startswith("device  build/serial/provision/devices/01")
+            listing = subprocess.run([sys.executable, "-m", "mpremote", "connect", path, "ls"], capture_output=True,
+                                     text=True, timeout=60, check=True)
+            assert listing.stdout == "ls :\n"
+            run.send_signal(signal.SIGINT)
+            assert run.wait(60) == 0
+        finally:
+            run.kill()
