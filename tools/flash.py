@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from simulator.devices.flash import table
+from tools import rom
 from tools.board import Board
 from tools.firmware import FOLDERS, CompileError, boards, build
 from tools.image import JOURNAL, Image, examine
@@ -103,6 +104,7 @@ def flash(port: str, name: str, device: Path | None) -> None:
     files |= build(name, image.architecture)
     size = sum(len(data) for data in files.values())
     print(f"firmware  {len(files)} files for {name}, .mpy for {image.architecture}, {size:,} bytes", flush=True)
+    files = _move_networks(port, image, files)
     with Board(port) as board:
         Update(board, files, image).run()
         if blobs:
@@ -111,6 +113,17 @@ def flash(port: str, name: str, device: Path | None) -> None:
         board.restart()
     print("restart", flush=True)
     _await_selftest(port)
+
+
+def _move_networks(port: str, image: Image, files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files without the networks, where ROMFS holds those."""
+    networks = {path: data for path, data in files.items() if path.startswith("models/")}
+    data = rom.image(networks)
+    if not image.rom or len(data) > image.rom:
+        return files
+    how = "verified by SHA-256" if rom.deploy(port, data) else "as they were"
+    print(f"romfs     {len(networks)} files, {len(data):,} bytes, {how}", flush=True)
+    return {path: content for path, content in files.items() if path not in networks}
 
 
 class Update:

@@ -28,7 +28,9 @@ try:
     d['flash'] = esp.flash_size()
     d['labels'] = [p.info()[4] for p in esp32.Partition.find(esp32.Partition.TYPE_DATA)]
     rom = getattr(vfs, 'rom_ioctl', lambda *_: 0)
-    d['rom'] = rom(2, 0) and len(rom(2, 0)) if rom(1) > 0 else 0
+    if rom(1) > 0:
+        segment = rom(2, 0)
+        d['rom'] = segment.ioctl(4, 0) * segment.ioctl(5, 0) if hasattr(segment, 'ioctl') else len(segment)
 except ImportError:
     pass
 s = os.statvfs('/')

@@ -1,10 +1,12 @@
 """The two networks of a check-in: models/networks.json says which, and from which score on a face matches."""
 
 import json
+import os
 
 from muster.vision import face, quality, tflite
 
-_FOLDER = "models/"
+_FOLDERS = ("/rom/models/", "models/")  # in ROMFS where the image has it
+_NAME = "networks.json"
 
 
 class NetworksError(Exception):
@@ -14,17 +16,16 @@ class NetworksError(Exception):
 class Networks:
     """threshold_e4 (cosine * 10,000), model_hash (first 8 bytes of the embedder's SHA-256)."""
 
-    def __init__(self, path=_FOLDER + "networks.json"):
+    def __init__(self):
+        folder = _folder()
         try:
-            with open(path) as file:
+            with open(folder + _NAME) as file:
                 values = json.load(file)
-            self._embedder = _FOLDER + values["embedder"]["file"]
+            self._embedder = folder + values["embedder"]["file"]
             self.model_hash = bytes.fromhex(values["embedder"]["sha256"])[:8]
             self.threshold_e4 = 10 * values["embedder"]["threshold_milli"]
-            self._finder = _FOLDER + values["finder"]["file"]
+            self._finder = folder + values["finder"]["file"]
             self._finder_threshold = values["finder"]["score_threshold"]
-        except OSError:
-            raise NetworksError("networks.json: missing")
         except (ValueError, TypeError):
             raise NetworksError("networks.json: not as models/evaluate.py writes it")
         except KeyError as error:
@@ -34,6 +35,17 @@ class Networks:
         """Both networks in memory, ready for frames; dropped after the check-in. Raises ModelError, OSError."""
         return Recogniser(face.Finder(tflite.load(self._finder), self._finder_threshold),
                           face.Embedder(tflite.load(self._embedder)))
+
+
+def _folder():
+    """Where networks.json is."""
+    for folder in _FOLDERS:
+        try:
+            os.stat(folder + _NAME)
+            return folder
+        except OSError:
+            pass
+    raise NetworksError("networks.json: missing")
 
 
 class Recogniser:

@@ -25,6 +25,7 @@ import _loop  # noqa: E402
 import _micropython  # noqa: E402
 import _repl  # noqa: E402
 import _system  # noqa: E402
+import _vfs  # noqa: E402
 import camera  # noqa: E402, F401
 import esp  # noqa: E402
 import esp32  # noqa: E402
@@ -50,6 +51,8 @@ def emulate():
                                                           _system.implementation._mpy, _boot["build"])
     esp._flash_bytes = _boot["flash_bytes"]
     esp32._psram_bytes = _boot["psram_bytes"]
+    if _boot["romfs"]:
+        sys.modules["vfs"] = _vfs
     if not _boot["camera"]:
         del sys.modules["camera"]
     builtins.print = _system.print
@@ -61,6 +64,9 @@ def run_chip():
     vfs.umount("/")
     vfs.mount(vfs.VfsLfs2(esp32.Partition("vfs"), mtime=False), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
+    if _boot["romfs"]:
+        _vfs.mount_rom()
+        sys.path += ["/rom", "/rom/lib"]
     for name in ("boot.py",) if _boot["raw_repl"] else ("boot.py", "main.py"):
         try:
             with open(name) as file:

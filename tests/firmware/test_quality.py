@@ -112,7 +112,7 @@ LOOK = """
 import os
 os.chdir(data["folder"])
 from muster.networks import Networks
-recogniser = Networks("models/networks.json").load()
+recogniser = Networks().load()
 result = []
 for frame in data["frames"]:
     _, seen = recogniser.look(bytes.fromhex(frame), 240, 240)

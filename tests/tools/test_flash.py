@@ -61,7 +61,8 @@ def test_the_partition_table_is_what_the_bootloader_reads():
     rows = entries(data)
     assert len(data) == 0xC00
     assert rows == [(1, 0x02, 0x9000, 0x6000, "nvs", 0), (0, 0x00, 0x10000, 0x280000, "factory", 0),
-                    (1, 0x81, 0x290000, 0x300000, "vfs", 0), (1, 0x40, 0x590000, 0x100000, "journal", 0)]
+                    (1, 0x81, 0x290000, 0x300000, "vfs", 0), (1, 0x40, 0x590000, 0x100000, "journal", 0),
+                    (1, 0x8F, 0x690000, 0x170000, "romfs", 0)]
     end = 32 * len(rows)
     assert data[end:end + 16] == b"\xeb\xeb" + b"\xff" * 14
     assert data[end + 16:end + 32] == hashlib.md5(data[:end]).digest()
@@ -197,6 +198,44 @@ def test_a_selftest_that_fails_names_the_part(plugged, firmware, monkeypatch):
     firmware(files | {"main.py": files["main.py"].replace(b"crypto   ok", b"crypto   ok\\ngnss     FAILED")})
     with plugged() as port, pytest.raises(BoardError, match="written and verified, but its self-test fails: gnss$"):
         flash.flash(port.path, BOARD, None)
+
+
+# ROMFS
+
+
+def test_an_image_with_romfs_keeps_the_networks_there_and_the_watch_finds_them(tmp_path, device, capsys):
+    with (on_bench({"main.py": "", "models/old": "1"}, tmp_path, chip=Chip(has_romfs=True)) as watch,
+          SerialPort(watch, speed=5) as port):
+        flash.flash(port.path, BOARD, device)
+        first = capsys.readouterr().out
+        flash.flash(port.path, BOARD, device)
+        second = capsys.readouterr().out
+        assert not any(path.startswith("models/") for path in on_board(port))
+        with Board(port.path) as board:
+            assert board.run("import os\nprint(sorted(os.listdir('/rom/models')))").strip() == (
+                "['embedder.tflite', 'finder.tflite', 'networks.json']")
+    assert "romfs     3 files, 1,03" in first and " bytes, verified by SHA-256\n" in first
+    assert "selftest  crypto ok, flash ok, networks ok" in first
+    assert " bytes, as they were\n" in second and "changed   0 of " in second
+
+
+def test_networks_that_do_not_fit_into_romfs_stay_in_the_file_system(plugged, firmware, monkeypatch, capsys):
+    monkeypatch.setattr(flash, "examine", lambda board: dataclasses.replace(image.examine(board), rom=4096))
+    firmware(tiny(1))
+    with plugged() as port:
+        flash.flash(port.path, BOARD, None)
+        assert "models/network" in on_board(port)
+    assert "romfs" not in capsys.readouterr().out
+
+
+def test_a_board_that_is_unplugged_while_romfs_is_written_says_what_it_will_be_and_is_made_whole(plugged, firmware):
+    firmware(tiny(1) | {"models/network": os.urandom(40_000)})
+    with plugged(unplug_after=40_000, chip=Chip(has_romfs=True)) as port, pytest.raises(Unplugged) as raised:
+        flash.flash(port.path, BOARD, None)
+    assert str(raised.value).endswith("the board went away while its ROMFS was written; it starts and finds no networks: "
+                                      "plug it in and flash again")
+    with plugged(watch=port._watch) as again:
+        flash.flash(again.path, BOARD, None)
 
 
 # one-line errors
@@ -459,7 +498,7 @@ def test_a_backup_is_what_the_chip_holds_and_for_its_owner_only(plugged, tmp_pat
     lines = capsys.readouterr().out.splitlines()
     places = []
     for _, _, offset, size, label, _ in table():
-        if label != "factory":
+        if label not in ("factory", "romfs"):  # which hold nothing of the watch's own
             file = out / f"{label}.bin"
             assert file.read_bytes() == held[offset:offset + size] and file.stat().st_mode & 0o777 == 0o600
             places.append(f"{offset:#x} {file}")
