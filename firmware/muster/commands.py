@@ -80,7 +80,7 @@ def commands(app):
     async def screen(words):
         pixels = attendant.screen.picture()
         if pixels is None:
-            return ["the screen is dark"]
+            return ["the screen is dark, or shows its wearer"]
         return exports.framed("screen", "%d runs" % attendant.screen.width,
                               exports.runs(pixels, 2 * attendant.screen.width))
 

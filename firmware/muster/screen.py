@@ -35,6 +35,7 @@ class Screen:
         self._display = display
         self.lit = False
         self._pixels = self._frame = None
+        self._shows_wearer = False
         self._glyphs = bytearray(_GLYPH)
         self._glyph = framebuf.FrameBuffer(self._glyphs, _GLYPH, _GLYPH, framebuf.MONO_HLSB)
 
@@ -85,6 +86,7 @@ class Screen:
         for n, portrait in enumerate(portraits[:3]):
             picture = framebuf.FrameBuffer(portrait, _PORTRAIT, _PORTRAIT, framebuf.RGB565)
             self._frame.blit(picture, 20 + n * (_PORTRAIT + 4), 72)
+        self._shows_wearer = True
         self._text("Press: yes", 146, 2, _WHITE)
         self._text("Long: no", 170, 2, _WHITE)
         self._text("No picture is kept", 196, 1, _GREY)
@@ -114,8 +116,8 @@ class Screen:
         self._ask("Send a picture?")
 
     def picture(self):
-        """RGB565 of `width` pixels a row, high byte first, or None while it is dark."""
-        return self._pixels
+        """RGB565 of `width` pixels a row, high byte first, or None while it is dark, or shows its wearer's face."""
+        return None if self._shows_wearer else self._pixels
 
     def off(self):
         self.lit = False
@@ -135,6 +137,7 @@ class Screen:
             self._pixels = bytearray(_W * _W * 2)
             self._frame = framebuf.FrameBuffer(self._pixels, _W, _W, framebuf.RGB565)
         self._frame.fill(_BLACK)
+        self._shows_wearer = False
 
     def _show(self):
         self.lit = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Chip:
-    """`machine` and `build` are those of sys.implementation; `has_camera`, `has_romfs`: the image is built with them."""
+    """`machine` and `build` as in sys.implementation; `has_camera`, `has_romfs`: the image is built with them."""
 
     machine: str = "Generic ESP32S3 module with Octal-SPIRAM with ESP32S3"
     build: str = "ESP32_GENERIC_S3-SPIRAM_OCT"

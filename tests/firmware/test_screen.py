@@ -33,7 +33,8 @@ BLUE, GREEN, AMBER, RED = (64, 150, 255), (70, 200, 110), (255, 176, 32), (240, 
 IDLE = ["10:05", "2026-06-10", 80, 0, "11:00", True]
 STATES = [["idle", IDLE], ["idle", ["--:--", "no time yet", 0, 12, "soon", False]], ["prompt", [15]],
           ["capture", ["Look here"]], ["capture", ["Face the camera"]], ["result", [0]], ["result", [1]],
-          ["result", [2]], ["result", [3]], ["ask_enrol", []], ["message", ["Enrolled", "Thank you"]],
+          ["result", [2]], ["result", [3]], ["ask_enrol", []], ["ask_frame", []],
+          ["message", ["Enrolled", "Thank you"]],
           ["low_battery", [7]]]
 REVIEW = """
 portraits = [bytearray(bytes([n, 255 - n]) * 4096) for n in (1, 2, 3)]
@@ -151,3 +152,18 @@ def test_a_review_shows_what_was_seen_side_by_side_and_how_to_agree(vm):
 def test_no_result_but_a_match_is_green_and_none_is_red(draw):
     discs = [picture[64, 120] for picture in draw(*[["result", [outcome]] for outcome in range(4)])]
     assert discs == [rgb565(GREEN), rgb565(AMBER), rgb565(AMBER), rgb565(BLUE)]
+
+
+def test_the_console_gets_what_is_shown_but_never_the_wearers_face(vm):
+    assert vm("""
+from muster.screen import Screen
+
+class Panel:
+    show = off = lambda self, pixels=None: None
+
+screen = Screen(Panel())
+result = [screen.picture() is None]
+for draw in (screen.ask_frame, lambda: screen.review([bytearray(64 * 64 * 2)]), screen.ask_enrol, screen.off):
+    draw()
+    result.append(screen.picture() is None)
+""") == [True, False, True, False, True]

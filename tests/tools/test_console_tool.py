@@ -84,7 +84,7 @@ def test_time_passes_between_two_looks(said):
 
 def test_a_screenshot_is_what_the_wearer_sees(said, port, watch, tmp_path):
     until(lambda: not watch.display.lit)
-    assert said("screenshot") == ["the screen is dark"]
+    assert said("screenshot") == ["the screen is dark, or shows its wearer"]
     port.speed = 0.5  # so that it stays lit for a minute
     try:
         assert said("enrol") == ["the wearer is asked; a press agrees"]

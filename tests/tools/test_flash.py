@@ -232,8 +232,8 @@ def test_a_board_that_is_unplugged_while_romfs_is_written_says_what_it_will_be_a
     firmware(tiny(1) | {"models/network": os.urandom(40_000)})
     with plugged(unplug_after=40_000, chip=Chip(has_romfs=True)) as port, pytest.raises(Unplugged) as raised:
         flash.flash(port.path, BOARD, None)
-    assert str(raised.value).endswith("the board went away while its ROMFS was written; it starts and finds no networks: "
-                                      "plug it in and flash again")
+    assert str(raised.value) == (f"{port.path}: the board went away while its ROMFS was written; it starts and finds "
+                                 "no networks: plug it in and flash again")
     with plugged(watch=port._watch) as again:
         flash.flash(again.path, BOARD, None)
 
