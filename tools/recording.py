@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import ModuleType
 
 from simulator.serial_commands import device, on_desk
 from simulator.serial_port import SerialPort
@@ -68,7 +69,7 @@ def record() -> str:
     return tape.text
 
 
-def _main(tool, *arguments: str) -> None:
+def _main(tool: ModuleType, *arguments: str) -> None:
     argv, sys.argv = sys.argv, ["tool", *arguments]
     try:
         tool.main()
@@ -77,25 +78,24 @@ def _main(tool, *arguments: str) -> None:
 
 
 def _converse(port: SerialPort, folder: Path, watch: Watch) -> None:
-    stdin, sys.stdin = sys.stdin, Typist(_lines(port, folder, watch))
+    stdin, sys.stdin = sys.stdin, Typist(_lines(port, folder, watch))  # type: ignore[assignment]
     try:
         _main(console, port.path)
     finally:
         sys.stdin = stdin
 
 
-class Typist(io.StringIO):
+class Typist:
     """A standard input whose lines are typed when their time has come."""
 
     def __init__(self, lines: Iterator[str]):
-        super().__init__()
         self._lines = lines
 
-    def __iter__(self) -> Typist:
-        return self
+    def isatty(self) -> bool:
+        return False
 
-    def __next__(self) -> str:
-        return next(self._lines)
+    def __iter__(self) -> Iterator[str]:
+        return self._lines
 
 
 def _lines(port: SerialPort, folder: Path, watch: Watch) -> Iterator[str]:

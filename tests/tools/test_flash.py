@@ -17,7 +17,7 @@ from simulator.provision import provision
 from simulator.serial_port import SerialPort
 from simulator.watch import Watch
 from tests.conftest import ROOT
-from tools import backup, erase, flash, image
+from tools import backup, erase, flash, image, update
 from tools.board import Board
 from tools.firmware import CompileError, build, compiled
 from tools.port import BoardError, Unplugged
@@ -127,7 +127,7 @@ def device(tmp_path_factory):
 
 def on_board(port: SerialPort) -> dict[str, str]:
     with Board(port.path) as board:
-        return board.ask(flash.HASHES)
+        return board.ask(update.HASHES)
 
 
 def digests(files: dict[str, bytes]) -> dict[str, str]:
@@ -447,9 +447,9 @@ def test_a_power_cut_in_any_flash_operation_of_the_start_after_a_commit_is_made_
     port = plugged(tiny(1, "muster/gone.mpy"))
     watch = port._watch
     with port, Board(port.path) as board:
-        update = flash.Update(board, tiny(2), image.examine(board))
-        update._verify = lambda: None
-        update._run()
+        unfinished = update.Update(board, tiny(2), image.examine(board).free)
+        unfinished._verify = lambda: None
+        unfinished._run()
     watch.power.off()
     committed, cut = watch.image.read_bytes(), 0
     while True:
