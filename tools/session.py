@@ -74,7 +74,7 @@ class Session:
 
     def __enter__(self) -> Session:
         """Raises BoardError where no firmware answers."""
-        seen = self._line.read_until((PROMPT, REPL), START_S, poke=b"\r")
+        seen = self._line.read_until((PROMPT, REPL), START_S, poke=b"\x02\r")  # out of a raw REPL that was left
         if seen.endswith(REPL):
             self._line.close()
             raise BoardError(f"{self._line.port}: its firmware does not run: make flash, or look with "

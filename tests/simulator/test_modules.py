@@ -15,7 +15,7 @@ from simulator.vm import MODULES
 
 STUBS = Path(sysconfig.get_paths()["purelib"])
 PATHS = {"machine": "machine.pyi", "network": "network.pyi", "esp32": "esp32.pyi", "time": "time.pyi",
-         "socket": "socket.pyi", "os": "stdlib/os/__init__.pyi"}
+         "socket": "socket.pyi", "select": "select.pyi", "esp": "esp.pyi", "os": "stdlib/os/__init__.pyi"}
 CAMERA = """
 class PixelFormat:
     RGB565 = 0; YUV422 = 1; YUV420 = 2; GRAYSCALE = 3; JPEG = 4; RGB888 = 5

@@ -251,8 +251,12 @@ def test_a_port_that_is_not_there_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == "console: port: /dev/none is not there: is the board plugged in?\n"
 
 
-def test_a_watch_without_its_firmware_is_said(tmp_path):
+@pytest.mark.parametrize("left", [b"", b"\x01"], ids=["its REPL", "a raw REPL that a program left"])
+def test_a_watch_without_its_firmware_is_said(tmp_path, left):
     with on_bench({"main.py": "print(1)"}, tmp_path) as watch, SerialPort(watch) as port:
+        with serial.Serial(port.path, timeout=20) as line:
+            line.read_until(b">>> ")
+            line.write(left)
         with pytest.raises(BoardError, match="its firmware does not run: make flash, or look with mpremote connect"):
             with Session(port.path, print):
                 pass
