@@ -25,11 +25,10 @@ from tools.port import COMES_BACK_S, BoardError, Line
 from tools.update import Update
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLE_OFFSET, TABLE_BYTES = 0x8000, 0xC00
+TABLE_OFFSET, TABLE_BYTES, FIRST_BLOCKS_BYTES = 0x8000, 0xC00, 0x2000
 SELFTEST_S, BOOT_S = 40, 20
 PROMPT, REPL = b"muster> ", b">>> "
 VERDICT = re.compile(r"(\w+) +(ok|FAILED|not yet)")
-FORMAT = "import os, vfs, esp32\nos.umount('/')\nvfs.VfsLfs2.mkfs(esp32.Partition.find(1, label='vfs')[0])"
 KEYS = """
 import esp32, hashlib, json
 n, b, found = esp32.NVS('muster'), bytearray(1024), {{}}
@@ -75,11 +74,11 @@ def flash(port: str, name: str, device: Path | None) -> None:
     if name not in boards():
         raise FlashError(f"board: no firmware/boards/{name}.py")
     files, blobs = provisioned(device, name) if device else ({}, {})
-    with Board(port) as board:
-        image = examine(board)
+    image = _examined(port)
     print(f"board     {image}", flush=True)
     if JOURNAL not in image.labels:
         _lay_out(port)
+        image = _examined(port)
     files |= build(name, image.architecture)
     size = sum(len(data) for data in files.values())
     print(f"firmware  {len(files)} files for {name}, .mpy for {image.architecture}, {size:,} bytes", flush=True)
@@ -105,16 +104,22 @@ def _move_networks(port: str, image: Image, files: dict[str, bytes]) -> dict[str
     return {path: content for path, content in files.items() if path not in networks}
 
 
+def _examined(port: str) -> Image:
+    with Board(port) as board:
+        return examine(board)
+
+
 def _lay_out(port: str) -> None:
-    """Give the journal its partition: the table is written by esptool, and the file system made anew."""
-    print("layout    no journal partition: writing the partition table and an empty file system", flush=True)
+    """Give the journal its partition. MicroPython makes a file system where the first blocks are blank; among the
+    remains of another it would stop at each start, so they go first."""
+    print("layout    no journal partition: writing the partition table; the file system is made anew", flush=True)
     work = ROOT / "build" / "flash" / "partitions.bin"
     work.parent.mkdir(parents=True, exist_ok=True)
     work.write_bytes(partition_table())
+    vfs = next(offset for _, _, offset, _, label, _ in table() if label == "vfs")
+    esptool("--port", port, "erase-region", hex(vfs), hex(FIRST_BLOCKS_BYTES))
     esptool("--port", port, "write-flash", hex(TABLE_OFFSET), str(work))
-    with Board(port) as board:
-        board.doing = "its file system was made"
-        board.run(FORMAT)
+    Line(port, "it was restarted", COMES_BACK_S).close()
 
 
 def esptool(*arguments: str) -> None:

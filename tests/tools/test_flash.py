@@ -352,7 +352,7 @@ def test_an_answer_that_is_none_is_one_line(values):
         image.examine(Says(values))
 
 
-def test_a_board_without_a_journal_gets_the_table_and_an_empty_file_system(plugged, firmware, monkeypatch, capsys):
+def test_a_board_without_a_journal_gets_the_table_and_blank_blocks_for_its_files(plugged, firmware, monkeypatch):
     """esptool is recorded: a pseudo-terminal has no ROM loader."""
     calls = []
     monkeypatch.setattr(flash, "esptool", lambda *arguments: calls.append(arguments))
@@ -360,8 +360,9 @@ def test_a_board_without_a_journal_gets_the_table_and_an_empty_file_system(plugg
     firmware(tiny(1))
     with plugged({"other.py": b"1"}) as port:
         flash.flash(port.path, BOARD, None)
-        assert on_board(port) == digests(tiny(1))
-    assert calls == [("--port", port.path, "write-flash", "0x8000", str(ROOT / "build" / "flash" / "partitions.bin"))]
+        assert on_board(port) == digests(tiny(1) | {"other.py": b"1"})
+    assert calls == [("--port", port.path, "erase-region", "0x290000", "0x2000"),
+                     ("--port", port.path, "write-flash", "0x8000", str(ROOT / "build" / "flash" / "partitions.bin"))]
     assert (ROOT / "build" / "flash" / "partitions.bin").read_bytes() == flash.partition_table()
 
 
