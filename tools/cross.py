@@ -6,9 +6,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tools.firmware import CompileError, compiled
-
 from tools import vector_mpy
+from tools.firmware import CompileError, compiled
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE, OUT = ROOT / "firmware", ROOT / "build" / "mpy"

@@ -86,8 +86,10 @@ def test_what_is_built_is_the_firmware_for_one_board_compiled_and_what_micropyth
     assert others.isdisjoint({"boards/__init__.py", f"boards/{BOARD}.py"})
     assert files["main.py"] == (ROOT / "firmware" / "main.py").read_bytes()
     assert files["models/finder.tflite"] == (ROOT / "models" / "finder.tflite").read_bytes()
-    kernels = files["muster/vision/kernels_plain.mpy"]
-    assert kernels[:2] == b"M\x06" and kernels[2] >> 2 & 0x1F == 10  # xtensawin
+    for name in ("kernels_plain", "kernels_vector"):
+        kernels = files[f"muster/vision/{name}.mpy"]
+        assert kernels[:2] == b"M\x06" and kernels[2] >> 2 & 0x1F == 10  # xtensawin
+    assert "muster/vision/kernels_vector.mpy" not in build(BOARD, "x64")
 
 
 def test_a_file_that_does_not_compile_is_named():
