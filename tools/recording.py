@@ -126,11 +126,11 @@ def _until(condition: Callable[[], bool], patience_s: float = 120) -> None:
 
 
 def _elided(printed: str) -> str:
-    """Of a run of progress lines the first, and the last two."""
+    """Of a run of progress lines the first and the last: the others change with each new file."""
     lines = printed.replace("\r", "").splitlines()
     progress = [n for n, line in enumerate(lines) if re.match(r" +\d+ % ", line)]
     if len(progress) > 4:
-        lines[progress[0] + 1:progress[-2]] = ["   ..."]
+        lines[progress[0] + 1:progress[-1]] = ["   ..."]
     return "\n".join(lines) + "\n"
 
 
