@@ -31,7 +31,7 @@ def on_desk(scenario: str, folder: Path, blank: bool = False) -> Iterator[Day]:
     """A day whose watch is provisioned, or has a blank flash beside the folder of its provisioning."""
     with begin(scenarios.load(scenario), folder) as day:
         if blank:
-            flash.install(day.watch.image, {}, folder / "images")
+            flash.install(day.watch.image, {}, folder / "images", {})
             day.watch.nvs.clear()
         yield day
 
