@@ -1,7 +1,7 @@
 """The firmware compiles for the chip, and a file that does not is named with the reason."""
 
 from tests.conftest import ROOT
-from tools import cross
+from tools import cross, firmware, vector_mpy
 
 
 def test_every_firmware_file_compiles_for_the_chip(tmp_path):
@@ -19,3 +19,9 @@ def test_what_the_chip_cannot_run_is_said_in_one_line(tmp_path):
     bad, good = cross.compile_all(tmp_path / "firmware", tmp_path / "out").values()
     assert bad.startswith("ViperTypeError") and "\n" not in bad
     assert isinstance(good, int)
+
+
+def test_the_vector_kernels_are_flashed_to_chips_of_their_kind_only():
+    kernels = "muster/vision/kernels_vector.mpy"
+    assert firmware.build("esp32_s3_eye", "xtensawin")[kernels] == vector_mpy.build()
+    assert kernels not in firmware.build("esp32_s3_eye", "armv7m")
