@@ -14,13 +14,13 @@ from tools.xtensa import Assembler
 STAGE_ROWS, STAGE_VECTORS, STAGE_GAP, STAGE_FIRST, STAGE_SIZE, PADDING = range(0, 24, 4)
 START, COLUMNS, ROWS, X_STEP, X_ROW, OUT_STEP, BLOCKS, SHIFT, LAST_SHIFT = range(24, 60, 4)
 GROUP, GROUP_WEIGHTS, GROUP_TABLE, QUARTERS, HALVES, EIGHTHS = range(60, 84, 4)  # of `convolve`
-KERNEL_ROWS, KERNEL_COLUMNS, TAP_STEP, TAP_ROW, BLOCK_WEIGHTS = range(60, 80, 4)  # of `depthwise` and `largest`
+KERNEL_ROWS, KERNEL_COLUMNS, TAP_STEP, TAP_ROW, BLOCK_WEIGHTS, UNROLLED_ROWS = range(60, 84, 4)  # of the others
 # These the kernels write themselves
 ROW, ROWS_LEFT, BLOCKS_LEFT, WEIGHTS, TABLE, FIRST_ROW, CONSTANTS, OUT = range(84, 116, 4)
 SEGMENTS = 120  # pairs (vectors, place after the pixel's first byte), ended by (0, 0)
 
 MAP_AT = 1024  # bytes of scratch before the staged map: the sums of a group, or QACC
-CONSTANT_BYTES = 80  # at the table's start, vectors of 16-bit words: 1, zero point, low, high, -4096
+CONSTANT_BYTES = 80  # at the table's start, vectors of 16-bit words: -4096, 1, zero point, low, high
 FIFTEEN = 15  # the register that holds 15, the bits of a limb
 
 
@@ -90,12 +90,12 @@ def _load_unaligned(a: Assembler, address: int, vectors: int) -> None:
         a.emit("ee.src.q", q, q, q + 1)
 
 
-def _requantise(a: Assembler, table: int, constants: int, shift: int, last: int) -> None:
+def _requantise(a: Assembler, table: int, constants: int, shift: int, last: int, back: int) -> None:
     """Eight sums (q2 << radix) + q0 to words from low to high in q0; q1 must be ones.
 
     P = q0 * m + q2 * n, where m and n are the multiplier with S bits of fraction in limbs of 15 bits, plus what rounds;
     QACC is shifted down after each limb, the last times by the registers `shift` and `last`. Reads eight vectors of
-    `table`, and `constants` from the zero point on, which it leaves where they start.
+    `table` and three of `constants`, from the zero point on, which goes `back` after the last.
     """
     a.emit("ee.vld.128.ip", 4, table, 16)  # m0
     a.emit("ee.vld.128.ip", 5, table, 16)  # m1
@@ -113,7 +113,7 @@ def _requantise(a: Assembler, table: int, constants: int, shift: int, last: int)
     a.emit("ee.vmulas.s16.qacc.ld.ip", 6, constants, 16, 1, 5)  # zero point
     a.emit("ee.srcmb.s16.qacc", 5, shift, 0)
     a.emit("ee.vmulas.s16.qacc.ld.ip", 4, constants, 16, 2, 7)  # low
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 3, constants, -48, 1, 6)  # high
+    a.emit("ee.vmulas.s16.qacc.ld.ip", 3, constants, back, 1, 6)  # high
     a.emit("ee.srcmb.s16.qacc", 0, last, 0)
     a.emit("ee.vmax.s16", 0, 0, 4)
     a.emit("ee.vmin.s16", 0, 0, 3)
@@ -126,7 +126,8 @@ def convolve(a: Assembler) -> None:
     group's channels stream past; each channel's sum, first the bias, waits as an ACCX in scratch between segments.
     """
     a.emit("s32i", 3, 4, WEIGHTS)
-    a.emit("s32i", 7, 4, CONSTANTS)
+    a.emit("addi", 9, 7, 16)
+    a.emit("s32i", 9, 4, CONSTANTS)
     a.emit("addi", 7, 7, CONSTANT_BYTES)
     a.emit("s32i", 7, 4, TABLE)
     a.emit("s32i", 8, 4, OUT)
@@ -169,6 +170,7 @@ def convolve(a: Assembler) -> None:
     a.emit("l32i", 11, 4, GROUP)
     a.emit("addx8", 6, 11, 6)
     a.emit("l32i", 10, 4, CONSTANTS)
+    a.emit("ee.vld.128.ip", 1, 10, 16)  # ones
     a.emit("l32i", 12, 4, LAST_SHIFT)
     a.emit("l32i", 11, 4, EIGHTHS)
     a.loop(11, "requantised", "ee.vld.128.ip")
@@ -177,8 +179,7 @@ def convolve(a: Assembler) -> None:
     a.emit("ee.vunzip.32", 0, 3)
     a.emit("ee.vunzip.32", 2, 4)
     a.emit("ee.vunzip.16", 0, 2)
-    a.emit("ee.vld.128.ip", 1, 10, 16)
-    _requantise(a, 6, 10, 13, 12)
+    _requantise(a, 6, 10, 13, 12, -32)
     a.emit("ee.vunzip.8", 0, 3)
     a.emit("ee.vst.l.64.ip", 0, 8, 8)
     a.label("requantised")
@@ -259,21 +260,28 @@ def depthwise(a: Assembler) -> None:
     a.emit("s32i", 8, 4, OUT)
     _stage(a, wide=True)
     a.emit("l32i", 13, 4, SHIFT)
+    a.emit("l32i", 10, 4, CONSTANTS)
+    a.emit("j", "slide")
+    a.label("any kernel")
+    a.emit("l32i", 11, 4, BLOCK_WEIGHTS)
+    a.emit("beqz", 11, "ones")
+    _taps(a, "tap", weighted=True)
+    a.emit("j", "sums")
+    a.label("ones")
+    a.emit("ee.vld.128.ip", 1, 10, 0)
+    _taps(a, "one", weighted=False)
+    a.emit("j", "sums")
+    a.label("slide")
     _slide(a)
     a.emit("l32i", 3, 4, WEIGHTS)
     a.emit("l32i", 7, 4, TABLE)
-    a.emit("l32i", 10, 4, CONSTANTS)
-    a.emit("addi", 10, 10, 64)
-    a.emit("ee.vld.128.ip", 7, 10, -64)  # -4096
+    a.emit("ee.vld.128.ip", 7, 10, 16)  # -4096
+    a.emit("l32i", 11, 4, UNROLLED_ROWS)
     a.emit("ee.ldqa.s16.128.ip", 7, 16)
     a.emit("ee.vld.128.ip", 4, 7, 16)
     a.emit("ee.vmulas.s16.qacc", 4, 7)
-    a.emit("l32i", 11, 4, BLOCK_WEIGHTS)
-    a.emit("beqz", 11, "ones")
-    a.emit("l32i", 11, 4, KERNEL_COLUMNS)
-    a.emit("bnei", 11, 3, "taps")
-    a.emit("l32i", 11, 4, KERNEL_ROWS)
-    a.loop(11, "summed", "ee.vld.128.xp")
+    a.emit("beqz", 11, "any kernel")
+    a.loop(11, "sums", "ee.vld.128.xp")
     a.emit("ee.vld.128.xp", 0, 2, 9)
     a.emit("ee.vld.128.ip", 1, 3, 16)
     a.emit("ee.vld.128.xp", 2, 2, 9)
@@ -281,21 +289,13 @@ def depthwise(a: Assembler) -> None:
     a.emit("ee.vld.128.xp", 4, 2, 12)
     a.emit("ee.vmulas.s16.qacc.ld.ip", 5, 3, 16, 2, 3)
     a.emit("ee.vmulas.s16.qacc", 4, 5)
-    a.label("summed")
-    a.emit("j", "sums")
-    a.label("taps")
-    _taps(a, "tap", weighted=True)
-    a.emit("j", "sums")
-    a.label("ones")
-    a.emit("ee.vld.128.ip", 1, 10, 0)
-    _taps(a, "one", weighted=False)
     a.label("sums")
     _split_sums(a)
     a.emit("l32i", 11, 4, LAST_SHIFT)
     a.emit("ee.vld.128.ip", 1, 10, 16)
-    _requantise(a, 7, 10, 13, 11)
-    a.emit("ee.vunzip.8", 0, 3)
+    _requantise(a, 7, 10, 13, 11, -64)
     a.emit("l32i", 11, 4, OUT_STEP)
+    a.emit("ee.vunzip.8", 0, 3)
     a.emit("ee.vst.l.64.xp", 0, 8, 11)
     _slide_on(a, 8)
     a.emit("s32i", 7, 4, TABLE)
@@ -377,26 +377,26 @@ def _combine(a: Assembler, bent: bool) -> None:
         a.emit("ee.srcmb.s16.qacc", 6, FIFTEEN, 0)
         a.emit("ee.vmulas.s16.qacc.ld.ip", 6, 7, 16, 0, 4)  # the correction
         a.emit("ee.vmulas.s16.qacc.ld.ip", 7, 7, 16, 2, 5)  # what rounds
-        a.emit("ee.vmulas.s16.qacc", 3, 6)
+        a.emit("ee.vmulas.s16.qacc.ld.ip", 4, 10, 16, 3, 6)  # zero point
     else:
         a.emit("ee.vld.128.ip", 6, 7, 16)  # the nudge
         a.emit("ee.vld.128.ip", 7, 7, -112)  # what rounds
         a.emit("ee.vmulas.s16.qacc", 1, 6)
         a.emit("ee.srcmb.s16.qacc", 6, FIFTEEN, 0)
         a.emit("ee.vmulas.s16.qacc", 0, 4)
-        a.emit("ee.vmulas.s16.qacc", 2, 5)
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 4, 10, 16, 1, 7)  # zero point
+        a.emit("ee.vmulas.s16.qacc.ld.ip", 4, 10, 16, 2, 5)  # zero point
+    a.emit("ee.vmulas.s16.qacc.ld.ip", 5, 10, 16, 1, 7)  # low
     a.emit("ee.srcmb.s16.qacc", 6, 13, 0)
-    a.emit("ee.vld.128.ip", 5, 10, 16)  # low
-    a.emit("ee.vmulas.s16.qacc.ld.ip", 6, 10, -48, 1, 4)  # high
+    a.emit("ee.vmulas.s16.qacc.ld.ip", 6, 10, -32, 1, 4)  # high
     a.emit("ee.srcmb.s16.qacc", 0, 12, 0)
     a.emit("ee.vmax.s16", 0, 0, 5)
     a.emit("ee.vmin.s16", 0, 0, 6)
 
 
 def _pairwise(a: Assembler) -> None:
-    """a9 = the operands' zero points, a10 = the constants, a7 = the first block of the table."""
-    a.emit("mov", 10, 7)
+    """a9 = the operands' zero points, q1 = ones, a10 = the constants after them, a7 = the first block of the table."""
+    a.emit("addi", 10, 7, 16)
+    a.emit("ee.vld.128.ip", 1, 10, 16)
     a.emit("addi", 9, 7, CONSTANT_BYTES)
     a.emit("addi", 7, 9, 32)
     a.emit("movi", FIFTEEN, 15)
@@ -405,10 +405,10 @@ def _pairwise(a: Assembler) -> None:
 
 
 def _widen(a: Assembler, q: int, address: int) -> None:
-    """q = eight int8 at `address` as 16-bit words; q7 must be noughts, q1 is changed."""
+    """q = eight int8 at `address` as 16-bit words; q7 must be noughts, q3 is changed."""
     a.emit("ee.vld.l.64.ip", q, address, 8)
-    a.emit("ee.vcmp.lt.s8", 1, q, 7)
-    a.emit("ee.vzip.8", q, 1)
+    a.emit("ee.vcmp.lt.s8", 3, q, 7)
+    a.emit("ee.vzip.8", q, 3)
 
 
 def add(a: Assembler) -> None:
@@ -423,7 +423,6 @@ def add(a: Assembler) -> None:
     a.emit("ee.vld.128.ip", 5, 9, -16)
     a.emit("ee.vsubs.s16", 0, 0, 4)
     a.emit("ee.vsubs.s16", 2, 2, 5)
-    a.emit("ee.vld.128.ip", 1, 10, 16)
     _combine(a, bent=False)
     a.emit("ee.vunzip.8", 0, 3)
     a.emit("ee.vst.l.64.ip", 0, 8, 8)
@@ -446,7 +445,6 @@ def prelu(a: Assembler) -> None:
     a.emit("ee.vmax.s16", 0, 2, 7)
     a.emit("ee.vmin.s16", 2, 2, 7)
     a.emit("ee.vcmp.lt.s16", 3, 2, 7)
-    a.emit("ee.vld.128.ip", 1, 10, 16)
     _combine(a, bent=True)
     a.emit("ee.vunzip.8", 0, 3)
     a.emit("ee.vst.l.64.ip", 0, 8, 8)

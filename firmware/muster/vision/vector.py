@@ -52,7 +52,7 @@ class _Mapped(Imagewise):
     width, top, left, map_h, map_w, out_h, out_w, stride_h and stride_w."""
 
     def _geometry(self, staged: bool, wide: bool, padding: int, block: int) -> "list[int]":
-        """The first 15 words of the shape, less blocks and shifts; sets row_bytes, value_bytes and scratch."""
+        """The first 12 words of the shape; sets row_bytes, value_bytes and scratch. `block`: from output to output."""
         row = self.width * self.depth
         size = self.value_bytes = 2 if wide else 1
         self.row_bytes, start, stage, map_bytes = row, 0, [0] * 6, 0
@@ -157,11 +157,11 @@ class _Slid(_Mapped):
 
     def _slide_shape(self, shape: "list[int]", blocks: int, fraction, block_weights: int):
         tap = self.apart_w * self.depth * self.value_bytes
-        # After a row of three weighted taps the kernel has taken two steps, after others as many as there are taps
-        taken = 2 if self.kernel_w == 3 and block_weights else self.kernel_w
+        unrolled = self.kernel_h if self.kernel_w == 3 and block_weights else 0
+        taken = 2 if unrolled else self.kernel_w  # steps from tap to tap before the one to the next row
         row = self.apart_h * self.row_bytes - taken * tap
         shape += [blocks, fraction.shift if fraction else 0, fraction.last if fraction else 0]
-        shape += [self.kernel_h, self.kernel_w, tap, row & 0xFFFFFFFF, block_weights]
+        shape += [self.kernel_h, self.kernel_w, tap, row & 0xFFFFFFFF, block_weights, unrolled]
         self.shape = array("I", shape + [0] * (WORDS - len(shape)))
 
 

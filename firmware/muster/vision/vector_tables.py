@@ -126,8 +126,8 @@ def eightfold(values: "list[int]") -> array:
 
 
 def constants(zero: int, limits: array) -> array:
-    """The start of a table: 1, zero point, low, high and -4096."""
-    return eightfold([1, zero, limits[1] - 128, limits[2] - 128, -4096])
+    """The start of a table: -4096, 1, zero point, low and high."""
+    return eightfold([-4096, 1, zero, limits[1] - 128, limits[2] - 128])
 
 
 def table(parts: "list[array]") -> memoryview:
