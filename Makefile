@@ -7,7 +7,7 @@ TORCH := build/torch
 VMS := build/vm/64/micropython build/vm/32/micropython
 TYPINGS := build/typings
 
-.PHONY: help run live scenarios test check sizes bench flash erase backup console recording train evaluate clean
+.PHONY: help run live scenarios test check sizes bench flash erase backup provision console recording train evaluate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -46,6 +46,10 @@ erase: $(READY) ## take keys, records and firmware off a board: PORT=/dev/ttyACM
 
 backup: $(READY) ## copy what a board keeps to build/backup/: PORT=/dev/ttyACM0 [OUT=folder]
 	$(BIN)/python -m tools.backup $(PORT) $(if $(OUT),--out $(OUT))
+
+provision: $(READY) ## make a flashed watch the operator's, enrol its wearer: PORT=... or sim [BOARD=] [OPERATOR=] [SETTINGS=]
+	$(BIN)/python -m tools.provision $(or $(PORT),sim) --board $(or $(BOARD),esp32_s3_eye) \
+		$(if $(OPERATOR),--operator $(OPERATOR)) $(if $(SETTINGS),--settings $(SETTINGS))
 
 console: $(READY) ## talk to a watch: PORT=/dev/ttyACM0, or PORT=sim for a simulated one
 	$(BIN)/python -m tools.console $(or $(PORT),sim)
