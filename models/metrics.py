@@ -44,3 +44,12 @@ def worst_group_threshold(impostors, fmr=FMR):
 
 def rate_above(scores, threshold):
     return float((np.asarray(scores) > threshold).mean())
+
+
+def wilson(hits, count, z=1.96):
+    """95 % interval of a share (Wilson 1927): (low, high)."""
+    if not count:
+        return 0.0, 1.0
+    share, extra = hits / count, z * z / count
+    middle, half = share + extra / 2, z * np.sqrt(share * (1 - share) / count + extra / (4 * count))
+    return float(max(0, (middle - half) / (1 + extra))), float(min(1, (middle + half) / (1 + extra)))

@@ -26,7 +26,10 @@ class ScenarioError(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What happens at a prompt: who answers, how soon, and how they look at the watch (degrees, ratios)."""
+    """What happens at a prompt: who answers, how soon, and how they look at the watch (degrees, ratios).
+
+    blur: out of focus by so many pixels; company: the stranger, or else the wearer, looks over a shoulder.
+    """
 
     who: str
     after_s: float = 20
@@ -36,6 +39,8 @@ class Answer:
     light: float = 1.0
     distance: float = 1.0
     smile: float = 0
+    blur: float = 0
+    company: bool = False
 
 
 @dataclass(frozen=True)

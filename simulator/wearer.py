@@ -88,12 +88,18 @@ class Wearer:
         light = self._scenario.light
         return float(np.interp(self._watch.world.now_us / 1e6, *zip(*light, strict=True))) if light else 1.0
 
+    def _companion(self, answer: Answer) -> int | None:
+        """The seed of who else is before the lens: drawn people only."""
+        other = self._scenario.wearer if answer.who == "stranger" else self._scenario.stranger
+        return other if answer.company and isinstance(other, int) else None
+
     def _press(self, answer: Answer) -> None:
         faces = {"wearer": self._scenario.wearer, "stranger": self._scenario.stranger, "nobody": None}
         face = faces[answer.who]
         self._watch.camera.show(None if face is None else Scene(
             face, pose=Pose(answer.yaw, answer.pitch, answer.roll), light=Light(level=answer.light * self._daylight()),
-            distance=answer.distance, expression=Expression(smile=answer.smile)))
+            distance=answer.distance, blur=answer.blur, expression=Expression(smile=answer.smile),
+            company=self._companion(answer)))
         seen_us = self._watch.shown_us[-1][0] if self._watch.shown_us else 0
         is_dark = not self._watch.display.lit and self._watch.world.now_us - seen_us >= FLASHES_US
         self._watch.press()

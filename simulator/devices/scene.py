@@ -18,6 +18,7 @@ WEBCAM = "webcam:"
 _PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _VIDEOS = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v")
 _LARGEST_BYTES = 64 << 20  # of a photograph's file
+_BEHIND = 0.6  # how much smaller a second person looks than the wearer
 _FINEST = 192  # smaller pictures are drawn at twice their size and reduced, as the sensor's own scaler does
 
 
@@ -34,7 +35,7 @@ class Scene:
     A photograph fills the frame and is turned as the flat thing it is. distance 1.0 is the guided one; offset is a
     part of the frame, right and down. blur (out of focus, standard deviation) and motion (length of the streak, along
     motion_angle degrees) are in pixels of a frame 240 high. noise 1.0 is a usual sensor's. light's direction and
-    warmth, and expression, are for drawn people only.
+    warmth, expression, and company, the seed of a second drawn person who looks over a shoulder, are for drawn people.
     """
 
     source: int | str | Path | None
@@ -47,6 +48,7 @@ class Scene:
     motion_angle: float = 0.0
     noise: float = 1.0
     expression: Expression = Expression()
+    company: int | None = None
 
     def __post_init__(self) -> None:
         numbers = {
@@ -154,6 +156,7 @@ class _Drawn(View):
     def __init__(self, scene: Scene, seed: int) -> None:
         self._scene = scene
         self._person = people.Person(seed)
+        self._company = None if scene.company is None else people.Person(scene.company)
 
     def picture(self, width: int, height: int, shown_us: int, level: float) -> np.ndarray:
         scene = self._scene
@@ -162,7 +165,14 @@ class _Drawn(View):
         centre = (0.5 + scene.offset[0] * width / side, 0.5 + scene.offset[1] * height / side)
         light = replace(scene.light, level=level)
         scale = min(width, height) / side / scene.distance
-        rgb, _ = people.draw(self._person, scene.pose, light, scene.expression, fine, scale, centre)
+        behind = None
+        if self._company:  # in good light: the wearer's picture dims it with the rest of what is behind
+            aside = centre[0] + 0.33 * scale, centre[1] - 0.08 * scale
+            behind, _ = people.draw(
+                self._company, light=replace(light, level=1.0), size=fine, scale=_BEHIND * scale, centre=aside
+            )
+            centre = centre[0] - 0.12 * scale, centre[1]
+        rgb, _ = people.draw(self._person, scene.pose, light, scene.expression, fine, scale, centre, behind)
         if fine != side:
             rgb = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
         return _middle(rgb, width, height)

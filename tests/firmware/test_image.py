@@ -127,6 +127,21 @@ def test_upright_face_equals_opencv_s_warp(vm):
         assert difference.max() < 2 and difference.mean() < 0.4
 
 
+def test_a_grey_face_is_the_grey_of_the_rgb_one(vm):
+    script = """
+from muster.vision import image
+frame, turn, answers = bytes.fromhex(data), (90000, 20000, 4000000, 3000000), []
+for channels in (3, 1):
+    target = bytearray(64 * 64 * channels)
+    image.crop(target, frame, 240, 240, turn, 64)
+    answers.append(target.hex())
+result = answers
+"""
+    rgb, grey = (np.frombuffer(bytes.fromhex(answer), np.int8).astype(int) + 128
+                 for answer in vm(script, to_rgb565(picture(4, 240, 240)).hex()))
+    np.testing.assert_array_equal(grey, rgb.reshape(-1, 3) @ [77, 150, 29] >> 8)
+
+
 @pytest.mark.parametrize(
     "call, message",
     [

@@ -1,5 +1,6 @@
 """The figures' definitions, on cases worked by hand."""
 
+import evaluate_groups
 import metrics
 import numpy as np
 import pytest
@@ -30,3 +31,22 @@ def test_lfw_accuracy_takes_each_threshold_from_the_other_folds():
     mean, error = metrics.lfw_accuracy(scores, same, fold)
     assert mean == pytest.approx(0.975)
     assert error == pytest.approx(0.025)
+
+
+def test_wilson_s_interval():
+    """Newcombe 1998, table I: 81 of 263; and none of ten."""
+    assert metrics.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert metrics.wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
+
+
+def test_a_person_whom_all_resemble_widens_the_interval():
+    """Nobody resembles anybody, or everybody one person: her share of the draws decides."""
+    apart = np.eye(40, dtype=np.float32)
+    star = apart.copy()
+    star[1:, 0] = 0.8
+    groups, second = np.array(["a"] * 40), np.eye(40)
+    none, one = (evaluate_groups.evaluate(metrics.unit(v), groups, second, 0.6)["a"] for v in (apart, star))
+    assert (none["people"], none["pairs"], none["fmr"], none["low"]) == (40, 780, 0, 0)
+    assert 0 < none["high"] < 0.006
+    assert one["fmr"] == pytest.approx(39 / 780)
+    assert one["low"] == 0 and one["high"] > 0.1
