@@ -19,8 +19,6 @@ CAMERA_FAULTS = {"camera-none": "none-frames", "camera-missing": "not-found", "c
 def plan(watch: Watch, scenario: Scenario) -> None:
     """Before the watch first boots."""
     watch.crystal = Crystal(scenario.drift_ppm)
-    if watch.gnss_line:
-        watch.gnss_line.interval_s = scenario.gnss_interval_s
     for period in scenario.network:
         _during(watch, period, _network(watch, period.kind))
     for period in scenario.faults:

@@ -111,7 +111,6 @@ class Scenario:
     light: tuple[tuple[float, float], ...] = ()  # (at_s, level): the light of the day, that of an answer times it
     route: tuple[dict[str, float], ...] = ()
     gpx: str | None = None
-    gnss_interval_s: int = 1
     gnss_rollover: bool = False
     sky: tuple[Period, ...] = ()
     spoof: tuple[Spoof, ...] = ()
@@ -228,8 +227,8 @@ def _scenario(top: dict[str, Any], path: Path, lines: Lines) -> Scenario:
         otherwise=Answer(**top.get("otherwise", {"who": "ignore"})), presses_per_hour=top.get("presses_per_hour", 0),
         light=tuple((at(row), row["level"]) for row in top.get("light", [])),
         route=tuple({"at_s": at(row), "lat": row["lat"], "lon": row["lon"]} for row in top.get("route", [])),
-        gpx=_beside(top.get("gpx"), path), gnss_interval_s=gnss.get("interval_s", 1),
-        gnss_rollover=gnss.get("rollover", False), sky=periods(top.get("sky", []), "sky"),
+        gpx=_beside(top.get("gpx"), path), gnss_rollover=gnss.get("rollover", False),
+        sky=periods(top.get("sky", []), "sky"),
         spoof=periods(top.get("spoof", []), "spoof", Spoof), network=periods(top.get("network", []), "network"),
         faults=periods(top.get("faults", []), "faults"),
         power=Power(**power | {"charger": periods(power.get("charger", []), "power.charger")}),

@@ -1,4 +1,5 @@
-"""Benchmark of the kept track: its error against the truth and its size, through the firmware on the real VM.
+"""Benchmark of the kept track: its error against the truth and its size, through the firmware on the real VM, whose
+receiver rests as a watch's does.
 
 Routes: a day in a town by foot and bus, and the shared GPX track where it is there; the receiver's noise is the
 simulator's. The error is that of the straight line in space and time between kept fixes, each second outside no-fix.
@@ -26,11 +27,13 @@ import gc, json, sys
 sys.path.append({firmware!r})
 from muster import records
 from muster.cose import cbor
+from muster.duty import Duty
 from muster.gnss import Parser
-from muster.track import Track
+from muster.track import RESTING, Track
 
 gc.threshold(65536)
-parser, track = Parser(), Track(0)
+START_S = 2  # from waking to the first fix: a hot start
+parser, track, duty, on_s = Parser(), Track(0), Duty(1, 60), 0
 events, batch, size, now_s = [], [], 0, 0
 with open({stream!r}, "rb") as stream:
     while True:
@@ -38,10 +41,18 @@ with open({stream!r}, "rb") as stream:
         if not head:
             break
         now_s += 1
+        data = stream.read(head[0] | head[1] << 8)
         found = []
-        for fix in parser.feed(stream.read(head[0] | head[1] << 8)):
-            found += track.add(fix, now_s)
-        found += track.tick(now_s)
+        if now_s > on_s:
+            for fix in parser.feed(data):
+                found += track.add(fix, now_s)
+            found += track.tick(now_s)
+            rest_s = duty.rest_s(now_s, bool(track.last and track.last[0] == now_s), track.settled)
+            if rest_s:
+                duty.begin(now_s + rest_s)
+                on_s = now_s + rest_s + START_S
+        else:
+            found += track.tick(now_s, RESTING)
         for event in found:
             events.append(event)
             if event[0] == "fix":

@@ -131,7 +131,6 @@ class Line:
     def __init__(self, world: World, receiver: Ublox, deliver: Callable[[bytes, int], None],
                  told: Callable[[str], None]):
         self._world, self._receiver, self._deliver, self._told = world, receiver, deliver, told
-        self.interval_s = 1  # between its sentences
         self._plan = 0  # the number of the one plan that counts
 
     def power_on(self) -> None:
@@ -168,6 +167,6 @@ class Line:
 
     def _end(self, plan: int, data: bytes, began_us: int) -> None:
         if plan == self._plan:
-            self._begin_after(began_us - BEGIN_US + self.interval_s * SECOND_US)
+            self._begin_after(began_us - BEGIN_US + SECOND_US)
         if data:
             self._deliver(data, began_us)
