@@ -147,10 +147,15 @@ def test_time_is_set_until_a_better_source_speaks(said, watch):
     assert said("time set x") == said("time") == ["usage: time set UNIX_SECONDS"]
 
 
-def test_lines_of_the_log_come_as_they_happen_by_level(said):
-    assert said("log debug") == []
-    until(lambda: "note: debug: " in "".join(said.lines))
-    assert said("log error") == []
+def test_lines_of_the_log_come_as_they_happen_by_level(said, port, watch):
+    for level, comes in (("debug", True), ("error", False)):
+        assert said(f"log {level}") == []
+        port.speed = 1  # the question stays for half a minute
+        assert said("prompt now") == ["a drill is on the screen; nothing of it is recorded"]
+        port.hand(watch.press)
+        time.sleep(3)
+        port.speed = SPEED
+        assert any("note: info: " in line and "drill: outcome 3" in line for line in said.lines) == comes
     assert said("log loud") == ["usage: log [error|warning|info|debug|quiet]"]
     assert said("log quiet") == []
 
