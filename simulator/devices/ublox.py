@@ -55,7 +55,9 @@ class Ublox:
         """What it has to say of this second."""
         if self.is_resting(now_us) or now_us < self._boots_us:
             return b""
-        data = COLD if now_us < self._fixes_us else self.sky(unix_ms)
+        data = self.sky(unix_ms)  # nothing: it is broken
+        if data and now_us < self._fixes_us:
+            data = COLD
         self.state = TRACKING if b",A," in data[:24] else ACQUISITION
         return data
 
