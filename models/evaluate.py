@@ -15,19 +15,18 @@ from card import write_tables
 from contents import Contents
 from data import CACHE, REPOSITORY, ROOT, read_options, run
 from locate import Finder
-from nets import EMBEDDER, FINDER, Net
+from nets import EMBEDDER, FINDER
 from oracle import Oracle
+
+TEACHER_WIDTH = 512
 
 
 def float_faces():
-    """The face figures of the network before quantisation, from build/train; measured once for each checkpoint."""
-    path = CACHE / "embedder.people.pt"
+    """The face figures of the network before quantisation; measured once for each file of weights."""
+    path = train_embedder.WEIGHTS
     kept = CACHE / f"float-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.json"
     if not kept.is_file():
-        net = Net(EMBEDDER)
-        net.nodes[-1].fold()
-        net.load_state_dict(torch.load(path, weights_only=True)["net"])
-        net.eval()
+        net = train_embedder.last_weights(TEACHER_WIDTH).eval()
         with torch.no_grad():
             found = evaluate_faces.evaluate(
                 lambda face: net(train_embedder.to_tensor(plain_view(face)[None]))[0].numpy()
@@ -53,9 +52,7 @@ def main():
     embedder_file, finder_file = ROOT / "embedder.tflite", ROOT / "finder.tflite"
     embedder, finder = Oracle(embedder_file, fast=True), Finder(Oracle(finder_file, fast=True))
 
-    faces = {"int8": evaluate_faces.evaluate(evaluate_faces.through(embedder))}
-    if (CACHE / "embedder.people.pt").is_file():
-        faces["float"] = float_faces()
+    faces = {"int8": evaluate_faces.evaluate(evaluate_faces.through(embedder)), "float": float_faces()}
     threshold_milli = round(1000 * faces["int8"]["threshold"] + 0.5)
     match = threshold_milli / 1000
     found = evaluate_finder.evaluate(finder)

@@ -10,11 +10,12 @@ FLAWS = ("NO_FACE", "TOO_DARK", "TOO_BRIGHT", "BLURRED", "TOO_FAR", "TOO_NEAR", 
 # fails). The lens gives them in order, and the last one for ever.
 SCRIPT = """
 import asyncio
-from muster import checkin
-from muster.vision import quality
+from muster.vision import vector  # from the leaves up, as main.py: imports nest on the C stack
+from muster.vision.tflite import ModelError
 from muster.vision.face import EmbeddingError
 from muster.vision.image import FrameError
-from muster.vision.tflite import ModelError
+from muster.vision import quality
+from muster import checkin
 
 clock_ms = 0
 
@@ -68,7 +69,7 @@ class Recogniser:
 
     def match(self, embedding, template):
         if template == "broken":
-            raise EmbeddingError("embeddings of 128 and 5 numbers, not 128")
+            raise EmbeddingError("embeddings of 192 and 5 numbers, not 192")
         return embedding
 
     def portrait(self, frame, width, height, face):

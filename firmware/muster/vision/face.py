@@ -8,7 +8,7 @@ GRID = 10  # cells along each side of the finder's answer
 CELL = 8  # the miniature's pixels along a cell
 MINIATURE = GRID * CELL
 FACE = 64  # pixels along the embedder's input
-EMBEDDING = 128
+EMBEDDING = 192
 
 # Where the landmarks lie in an upright face of 112x112, in 1/100 pixel: what the embedder's teacher was made with.
 TEMPLATE_112 = ((3829, 5170), (7353, 5150), (5603, 7174), (4155, 9237), (7073, 9220))
@@ -85,7 +85,7 @@ class Embedder:
         self._model = model
 
     def embed(self, frame, width: int, height: int, face: Face) -> bytes:
-        """The face's embedding: int8[128], of any length as a vector. Raises image.FrameError."""
+        """The face's embedding: int8[192], of any length as a vector. Raises image.FrameError."""
         turn = image.similarity(face.landmarks, TEMPLATE)
         image.crop(self._model.input(0), frame, width, height, turn, FACE)
         self._model.invoke()
@@ -116,7 +116,7 @@ def match(a: bytes, b: bytes) -> int:
 
 
 def template(embeddings: "list[bytes]") -> bytes:
-    """int8[128]: the mean of the embeddings' unit vectors, as long as int8 allows. Raises EmbeddingError."""
+    """int8[192]: the mean of the embeddings' unit vectors, as long as int8 allows. Raises EmbeddingError."""
     total = [0] * EMBEDDING
     for one in embeddings:
         if len(one) != EMBEDDING:
