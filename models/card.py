@@ -31,6 +31,10 @@ def networks_table(networks):
     )
 
 
+def worst_over_best(rates):
+    return f"{max(rates.values()) / min(rates.values()):.1f}" if min(rates.values()) else "a group had none"
+
+
 def faces_table(faces):
     def row(kind, f):
         groups = f["fmr_by_group_at_lfw"].values()
@@ -40,6 +44,7 @@ def faces_table(faces):
             percent(f["tar_at_lfw_fmr"]),
             f"{percent(min(groups), 2)} / {percent(max(groups), 2)}",
             percent(f["tar_at_worst_group"]),
+            worst_over_best(f["fmr_by_group"]),
         ]
 
     heads = [
@@ -48,13 +53,29 @@ def faces_table(faces):
         "TAR at LFW FMR 1e-3",
         "same-group FMR there: best / worst group",
         "TAR at worst-group FMR 1e-3",
+        "worst group's FMR over best's there",
     ]
     return table(heads, [row(kind, f) for kind, f in faces.items()])
 
 
-def groups_table(faces):
-    rows = [[group, f"{1000 * rate:.2f}"] for group, rate in sorted(faces["int8"]["fmr_by_group"].items())]
-    return table(["Group of FairFace-val", "FMR at the threshold, per thousand same-group pairs"], rows)
+def groups_table(groups):
+    rows = [
+        [group, row["people"], f"{row['pairs']:,}", *(f"{1000 * row[k]:.2f}" for k in ("fmr", "low", "high"))]
+        for group, row in sorted(groups.items())
+    ]
+    heads = ["Group of FairFace-val", "People", "Pairs", "FMR at the threshold, per thousand", "from", "to (95 %)"]
+    return table(heads, rows)
+
+
+def strengths_table(strengths):
+    names = [name for name in strengths["none"] if name not in ("unit", "strengths")]
+    rows = [["none", "", *(percent(strengths["none"][name][0], 0) for name in names)]]
+    for trouble, row in strengths.items():
+        if trouble != "none":
+            shown = ", ".join(f"{s:g}" for s in row["strengths"])
+            rates = (", ".join(f"{100 * share:.0f}" for share in row[name]) for name in names)
+            rows.append([trouble, f"{row['unit']}: {shown}", *rates])
+    return table(["Trouble", "Strengths", *(f"{name}, TAR in %" for name in names)], rows)
 
 
 def finder_table(finder):
@@ -105,7 +126,8 @@ def write_tables(result):
     tables = {
         "networks": networks_table(result["networks"]),
         "faces": faces_table(result["faces"]),
-        "groups": groups_table(result["faces"]),
+        "groups": groups_table(result["groups"]),
+        "strengths": strengths_table(result["strengths"]),
         "finder": finder_table(result["finder"]),
         "whole": whole_table(result),
     }

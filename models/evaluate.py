@@ -7,31 +7,54 @@ import json
 import evaluate_drawn
 import evaluate_faces
 import evaluate_finder
+import evaluate_groups
+import evaluate_strengths
+import metrics
+import numpy as np
+import teacher
 import torch
 import train_embedder
 import train_finder
 from augment import plain_view
 from card import write_tables
 from contents import Contents
-from data import CACHE, REPOSITORY, ROOT, read_options, run
+from data import CACHE, REPOSITORY, ROOT, data_file, read_options, run
 from locate import Finder
 from nets import EMBEDDER, FINDER
 from oracle import Oracle
 
 TEACHER_WIDTH = 512
+OTHERS = {"anchor": "anchor_espdl_mfn", "teacher": "teacher_espdl_mbf"}
 
 
-def float_faces():
-    """The face figures of the network before quantisation; measured once for each file of weights."""
-    path = train_embedder.WEIGHTS
-    kept = CACHE / f"float-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.json"
+def float_embedder():
+    """The network before quantisation: its embedding function and its file of weights."""
+    net = train_embedder.last_weights(TEACHER_WIDTH).eval()
+
+    @torch.no_grad()
+    def embed(face):
+        return net(train_embedder.to_tensor(plain_view(face)[None]))[0].numpy()
+
+    return embed, train_embedder.WEIGHTS
+
+
+def other(name):
+    """The embedding function of one of the data folder's networks, and its file."""
+    network = teacher.session(name, 1)
+    taken = network.get_inputs()[0].name
+
+    def embed(face):
+        x = (np.float32(face).transpose(2, 0, 1)[None] - 127.5) / 127.5
+        return network.run(None, {taken: x})[0].ravel()
+
+    return embed, data_file(f"models/{name}.onnx")
+
+
+def measured_once(embed, path):
+    """The face figures of a network that is not the committed one, kept in build/train under its file's hash."""
+    kept = CACHE / f"faces-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.json"
     if not kept.is_file():
-        net = train_embedder.last_weights(TEACHER_WIDTH).eval()
-        with torch.no_grad():
-            found = evaluate_faces.evaluate(
-                lambda face: net(train_embedder.to_tensor(plain_view(face)[None]))[0].numpy()
-            )
-        kept.write_text(json.dumps(found))
+        kept.write_text(json.dumps(evaluate_faces.evaluate(embed)))
     return json.loads(kept.read_text())
 
 
@@ -52,9 +75,17 @@ def main():
     embedder_file, finder_file = ROOT / "embedder.tflite", ROOT / "finder.tflite"
     embedder, finder = Oracle(embedder_file, fast=True), Finder(Oracle(finder_file, fast=True))
 
-    faces = {"int8": evaluate_faces.evaluate(evaluate_faces.through(embedder)), "float": float_faces()}
+    embed = evaluate_faces.through(embedder)
+    others = {kind: other(name) for kind, name in OTHERS.items()}
+    faces = {"int8": evaluate_faces.evaluate(embed), "float": measured_once(*float_embedder())}
+    faces |= {kind: measured_once(*found) for kind, found in others.items()}
     threshold_milli = round(1000 * faces["int8"]["threshold"] + 0.5)
     match = threshold_milli / 1000
+    pictures, groups, second_opinion = evaluate_faces.good_faces()
+    vectors = metrics.unit([embed(picture) for picture in pictures])
+    compared = {"int8": (embed, match)} | {
+        kind: (function, faces[kind]["threshold"]) for kind, (function, _) in others.items()
+    }
     found = evaluate_finder.evaluate(finder)
     aim = evaluate_finder.evaluate_aim(finder, found["score_threshold"], embedder, match)
     drawn = evaluate_drawn.evaluate(finder, embedder, found["score_threshold"], match)
@@ -75,6 +106,8 @@ def main():
         "seeds": {"embedder": train_embedder.SEED, "finder": train_finder.SEED},
         "networks": networks,
         "faces": faces,
+        "groups": evaluate_groups.evaluate(vectors, groups, second_opinion, match),
+        "strengths": evaluate_strengths.evaluate(compared),
         "finder": found,
         "aim": aim,
         "drawn": drawn,

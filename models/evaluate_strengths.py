@@ -3,7 +3,7 @@
 import cv2
 import metrics
 import numpy as np
-from augment import plain_view, similarity
+from augment import similarity
 from data import TEMPLATE112, read_lfw
 
 SEED = 17
@@ -27,7 +27,7 @@ def lit(picture, gain):
 def back_lit(picture, strength):
     """The face darker by `strength`, the surroundings brighter, and a veil of glare over all."""
     y, x = np.mgrid[:112, :112]
-    face = np.exp(-(((x - 56) / 34) ** 2 + ((y - 66) / 46) ** 2) ** 2)[..., None]
+    face = np.exp(-((((x - 56) / 34) ** 2 + ((y - 66) / 46) ** 2) ** 2))[..., None]
     dark = picture * (1 - strength * face) + 120 * strength * (1 - face)
     return np.clip(dark * (1 - 0.2 * strength) + 50 * strength, 0, 255).astype(np.uint8)
 
@@ -44,8 +44,17 @@ def with_glasses(picture, rim):
     """Dark frames about the eyes, `rim` pixels wide; from 8 on they are sunglasses."""
     picture = picture.copy()
     for x, y in TEMPLATE112[:2]:
-        cv2.ellipse(picture, (round(float(x)), round(float(y)) + 2), (14, 11), 0, 0, 360, (25, 25, 25),
-                    -1 if rim >= 8 else int(rim), cv2.LINE_AA)
+        cv2.ellipse(
+            picture,
+            (round(float(x)), round(float(y)) + 2),
+            (14, 11),
+            0,
+            0,
+            360,
+            (25, 25, 25),
+            -1 if rim >= 8 else int(rim),
+            cv2.LINE_AA,
+        )
     cv2.line(picture, (50, 51), (62, 51), (25, 25, 25), 2)
     return picture
 
@@ -55,8 +64,13 @@ def low(picture, lean):
     near = 56 * lean
     there = np.float32([[near, 0], [112 - near, 0], [112 + near, 112], [-near, 112]])
     here = np.float32([[0, 0], [112, 0], [112, 112], [0, 112]])
-    return cv2.warpPerspective(picture, cv2.getPerspectiveTransform(here, there), (112, 112),
-                               flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpPerspective(
+        picture,
+        cv2.getPerspectiveTransform(here, there),
+        (112, 112),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 # name: (what the strength is, five strengths, function of picture, strength and random generator)
@@ -102,8 +116,3 @@ def evaluate(networks):
             for name in networks:
                 found[trouble][name].append(accepted(name, shown))
     return found
-
-
-def through(network):
-    """An embedding function of aligned faces from one that takes the 64x64 input."""
-    return lambda face: network(plain_view(face))
