@@ -46,8 +46,9 @@ def figures() -> list[dict[str, Any]]:
 
 
 def _run(folder: str, *options: str) -> float:
-    """Seconds of the whole command."""
+    """Seconds of the whole command; a day that is not as it expects counts too, for 1 Hz all day costs its battery."""
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "simulator", "run", "--out", folder, *options], check=True,
-                   capture_output=True)
+    done = subprocess.run([sys.executable, "-m", "simulator", "run", "--out", folder, *options], capture_output=True)
+    if done.returncode not in (0, 1):
+        done.check_returncode()
     return time.perf_counter() - started
