@@ -56,7 +56,7 @@ class SerialPort:
         self._stopping = True
         self._life.join(timeout=5)
         if self._life.is_alive():  # its firmware computes, and may do so for ever
-            self._watch.signal(signal.SIGKILL)
+            self._watch.processor.signal(signal.SIGKILL)
             self._life.join()
             self._watch.power.off()
         elif self._error and not error:
@@ -93,7 +93,7 @@ class SerialPort:
 
     def _hand_on(self) -> None:
         """What was heard goes to the watch; while it boots, the cable's own chip keeps it."""
-        if not self._watch.is_on:
+        if not self._watch.processor.is_on:
             return
         with self._lock:
             heard = bytes(self._heard)
@@ -126,11 +126,11 @@ class SerialPort:
 
     def _interrupt(self) -> None:
         """Ctrl-C reaches a watch that waits as a byte, and one that computes as a signal."""
-        messages, given_up_s = self._watch.messages, time.monotonic() + BUSY_S
-        while CTRL_C in self._heard and not self._stopping and self._watch.messages == messages:
+        messages, given_up_s = self._watch.processor.messages, time.monotonic() + BUSY_S
+        while CTRL_C in self._heard and not self._stopping and self._watch.processor.messages == messages:
             if messages and time.monotonic() > given_up_s:
                 with self._lock:
                     self._heard[:] = self._heard.replace(CTRL_C, b"", 1)
-                self._watch.signal(signal.SIGINT)
+                self._watch.processor.signal(signal.SIGINT)
                 return
             time.sleep(LATENCY_S)

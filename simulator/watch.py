@@ -1,4 +1,4 @@
-"""One simulated watch: the firmware on the real VM, its emulated devices, and the hands that hold it.
+"""One simulated watch: its chip with the firmware, its emulated devices, and the hands that hold it.
 
     watch = Watch(files, folder, start_unix_s=...)
     watch.run(until_s=3600); watch.press(); watch.console("status")
@@ -24,15 +24,13 @@ from simulator.devices.meter import Meter
 from simulator.devices.network import HANDSHAKE_US, LOOKUP_US, SLOW_US, Network
 from simulator.devices.parts import Parts
 from simulator.devices.power import Power
-from simulator.devices.sleep import Sleep
 from simulator.devices.ublox import BYTE_US, Line, Ublox
 from simulator.modules import protocol as p
+from simulator.processor import Processor
 from simulator.vm import Vm, VmStopped
 from simulator.wiring import BOARDS, Wiring
 from simulator.world import World
 
-PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
-BOOT_US = 400_000  # ROM, bootloader and MicroPython's own start on the chip
 FRAME_US = 66_667  # 15 frames a second
 SETTLE_US = 200_000
 ENUMERATED_US = 300_000  # from the cable to the first byte, where that woke the watch
@@ -77,91 +75,43 @@ class Watch:
         self.sentences = sentences
         self.network_used = network_used
         self.power = Power(self._power_on, self._power_off, self._plan_cut)
-        self.boots: list[tuple[int, int]] = []  # (time_us, reset cause)
         self.presses: list[int] = []  # times in µs
         self.camera_opened: list[tuple[int, bool]] = []  # (time_us, whether its light was on) of each frame taken
         self.console_output = bytearray()
         self.printed_more: Callable[[], None] = lambda: None  # called when it grows
         self.has_repl = False  # a firmware that ends leaves the chip's REPL, and is no WatchError
-        self._is_raw = False  # the REPL was a program's before the soft reset
-        self._vm: Vm | None = None
-        self._waiting_us: int | None = None
-        self._events: list[tuple[int, int, int, int, bytes]] = []
         self._stuck: set[int] = set()  # pins whose button is
-        self._sleep = Sleep(0)
-        self._woken_by = 0  # what ended the deep sleep before this boot
-        self._unsent: list[bytes] = []  # to the GNSS receiver, when the chip fell asleep
-        self._life = 0  # counts switchings of the power: what one life has planned is not for the next
         self._unplug_us = 0  # when who typed takes the cable out; 0: it stays as it is
         self.board = Board(wiring, self.display, self.parts, lambda: self.battery.microvolts(self.world.now_us),
                            lambda: self.lit(), self._changed)
-        self._rtc_offset_us = 0
+        self.processor = Processor(self.world, self.crystal, self.board, self.parts, self.network,
+                                   start=lambda: Vm(self.image, self.bits, self.crystal), found=self._found,
+                                   posted=self._posted, called=self._called)
+        self.boots = self.processor.boots
         self.receiver = Ublox(lambda unix_ms: self.sentences(unix_ms) if self.sentences else b"")
         self.gnss_line = Line(self.world, self.receiver, self._hear_gnss, self._tell_gnss) if sentences else None
         self.power.on()
 
     # power
 
-    def _power_on(self, cause: int = PWRON_RESET) -> None:
-        """Boot; after a power cut the RTC has lost its time."""
-        if cause == PWRON_RESET:
-            self._rtc_offset_us = -self.crystal.chip_us(self.world.now_us)
-            self.parts.rest()
-            if self.gnss_line:
-                self.gnss_line.power_on()
-        self._plan_boot(cause)
-
-    def _plan_boot(self, cause: int, after_us: int = 0) -> None:
-        """The chip begins to boot, later if it sleeps deeply, unless the power is switched before."""
-        life = self._life
-
-        def boot() -> None:
-            if self._life == life:
-                self._boot(cause)
-
-        def begin() -> None:
-            if self._life == life:
-                self.parts.put("chip", "running")
-                self.world.after(BOOT_US, boot)
-
-        if after_us:
-            self.world.after(after_us, begin)
-        else:
-            begin()
+    def _power_on(self) -> None:
+        self.parts.rest()
+        if self.gnss_line:
+            self.gnss_line.power_on()
+        self.processor.power_on()
 
     def _power_off(self) -> None:
-        self._halt()
+        self.processor.halt()
         self.parts.off()
-
-    def _halt(self) -> None:
-        """The chip stops, and with it what it drives."""
-        self._life += 1
-        if self._vm:
-            self._vm.kill()
-        self._vm = self._waiting_us = None
-        self._events.clear()
-        self._unsent.clear()
-        self._sleep.end(self.world.now_us)
-        self.board.reset()
-        self.network.active(False)
-        self.parts.rest()
 
     def _plan_cut(self, after_flash_ops: int) -> bool:
         """Tell the watch that runs; False where none does."""
-        self._deliver(p.FLASH_CUT, payload=b"%d" % after_flash_ops)
-        return self.is_on
+        self.processor.deliver(p.FLASH_CUT, payload=b"%d" % after_flash_ops)
+        return self.processor.is_on
 
     def reset(self) -> None:
         """Pull the reset pin."""
-        self._halt()
-        self._power_on(HARD_RESET)
-
-    def _boot(self, cause: int) -> None:
-        self._woken_by = (self._sleep.woken_by or p.TIMER) if cause == DEEPSLEEP_RESET else 0
-        self._halt()
-        self._sleep = Sleep(self.world.now_us)
-        self.boots.append((self.world.now_us, cause))
-        self._vm = Vm(self.image, self.bits, self.crystal)
+        self.processor.reset()
 
     # the world
 
@@ -170,7 +120,7 @@ class Watch:
         target_us = round(until_s * 1_000_000)
         with self._failing():
             while self.world.now_us < target_us:
-                self._advance(target_us)
+                self.processor.advance(target_us)
 
     def settle(self) -> None:
         """Let the VM come to its next wait: what is done to the watch then does not depend on how far it had come.
@@ -178,8 +128,7 @@ class Watch:
         Raises WatchError.
         """
         with self._failing():
-            if self._vm and self._waiting_us is None:
-                self._serve(self._vm)
+            self.processor.settle()
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -217,7 +166,7 @@ class Watch:
 
     def type(self, data: bytes) -> None:
         """Bytes into the serial console, through a USB cable that is plugged in for it where none is."""
-        delay_us = ENUMERATED_US if self._sleep.is_asleep else 0
+        delay_us = ENUMERATED_US if self.processor.is_asleep else 0
         if not self.is_plugged:
             self.plug(True)
             self._unplug_us = self.world.now_us + CABLE_US
@@ -225,9 +174,9 @@ class Watch:
         elif self._unplug_us:
             self._unplug_us = self.world.now_us + CABLE_US
         if delay_us:
-            self.world.after(delay_us, lambda: self._deliver(p.CONSOLE_RX, payload=data))
+            self.world.after(delay_us, lambda: self.processor.deliver(p.CONSOLE_RX, payload=data))
         else:
-            self._deliver(p.CONSOLE_RX, payload=data)
+            self.processor.deliver(p.CONSOLE_RX, payload=data)
 
     def plug(self, is_plugged: bool) -> None:
         """USB's cable comes, with power and the console, or goes."""
@@ -249,21 +198,6 @@ class Watch:
         elif self._unplug_us:
             self.plug(False)
 
-    def signal(self, number: int) -> None:
-        """For a firmware that computes and does not look at its console: SIGINT is Ctrl-C, SIGKILL ends it."""
-        if self._vm:
-            self._vm.signal(number)
-
-    @property
-    def messages(self) -> int:
-        """Of this boot's VM; one that computes sends none."""
-        return self._vm.messages if self._vm else 0
-
-    @property
-    def is_on(self) -> bool:
-        """Whether the VM runs; a watch that is off or starting hears nothing."""
-        return self._vm is not None
-
     @property
     def is_stuck(self) -> bool:
         """Whether a button is."""
@@ -277,71 +211,11 @@ class Watch:
     def set_hang(self, hangs: bool) -> None:
         """The network keeps its link and loses every packet, or recovers."""
         self.network.hangs = hangs
-        self._deliver(p.STALLED, flags=int(hangs))
+        self.processor.deliver(p.STALLED, flags=int(hangs))
 
     def close(self) -> None:
         self._power_off()
         self.network.close()
-
-    def _advance(self, target_us: int) -> None:
-        if self._vm and self._waiting_us is None:
-            self._serve(self._vm)
-            return
-        limit_us = target_us if self._waiting_us is None else min(self._waiting_us, target_us)
-        while not self._is_called and self.world.next_us is not None and self.world.next_us <= limit_us:
-            before = self._vm
-            self.world.step()
-            if self._vm is not before:
-                return
-        if not self._is_called:
-            self.world.now_us = max(self.world.now_us, limit_us)
-            if self._vm is None or self.world.now_us < (self._waiting_us or 0):
-                return
-        assert self._vm
-        self._waiting_us = None
-        now_us = self.world.now_us
-        self._vm.send([*self._events, (p.WAIT, 0, self._wake(), now_us, b"")])
-        self._events.clear()
-
-    @property
-    def _is_called(self) -> bool:
-        """Whether something ends the chip's waiting."""
-        return bool(self._vm and (self._sleep.woken_by if self._sleep.is_asleep else self._events))
-
-    def _wait(self, how: int, until_us: int) -> None:
-        self._waiting_us = until_us
-        if how == p.ASLEEP:
-            self.parts.put("chip", "light sleep")
-            self._sleep.begin(self.board.inputs)
-            self.network.disconnect()  # the radio does not run in it
-        else:
-            self.parts.put("chip", "waiting")
-
-    def _wake(self) -> int:
-        """End of a sleep, if it was one: what ended it."""
-        if not self._sleep.is_asleep:
-            return 0
-        self._sleep.end(self.world.now_us)
-        self.parts.put("chip", "waiting")
-        for data in self._unsent:
-            self._send_gnss(data)
-        self._unsent.clear()
-        return self._sleep.woken_by or p.TIMER
-
-    def _serve(self, vm: Vm) -> None:
-        """Handle the VM's messages until it waits."""
-        while self._vm is vm:
-            kind, unit, flags, time_us, payload = vm.receive()
-            if kind == p.WAIT:
-                self._wait(unit, time_us)
-                return
-            self.world.now_us = max(self.world.now_us, time_us)
-            if kind < p.HELLO:
-                self._posted(kind, unit, flags, payload)
-                continue
-            answer = self._called(kind, unit, flags, payload)
-            if self._vm is vm:
-                vm.send([(kind, unit, answer[0], self.world.now_us, answer[1])])
 
     def _posted(self, kind: int, unit: int, flags: int, payload: bytes) -> None:
         if kind == p.CONSOLE_TX:
@@ -350,10 +224,6 @@ class Watch:
         elif kind == p.UART_TX:
             if unit == self.wiring.gnss_uart and self.board.hears_gnss and self.wiring.gnss[0] is not None:
                 self.world.after(len(payload) * 100_000 // flags, lambda: self._send_gnss(payload))
-        elif kind == p.FREQ:
-            self.parts.frequency(flags)
-        elif kind == p.WAKE_ON:
-            self._sleep.wake_on(unit, flags, payload)
         else:
             self.board.posted(kind, unit, flags, payload)
 
@@ -363,8 +233,6 @@ class Watch:
 
     def _called(self, kind: int, unit: int, flags: int, payload: bytes) -> tuple[int, bytes]:
         """Answer a call: (flags, payload)."""
-        if kind == p.HELLO:
-            return 0, self._greeting()
         if kind == p.PIN_GET:
             return self.board.read_pin(unit), b""
         if kind == p.ADC:
@@ -379,7 +247,7 @@ class Watch:
         if kind == p.CAMERA_DEINIT:
             self.parts.put("camera", "standby")
         if kind == p.CAMERA_CAPTURE:
-            self._run(FRAME_US)
+            self.processor.compute(FRAME_US)
             self.camera_opened.append((self.world.now_us, self.light))
             return 0, self.camera.capture(self.world.now_us) or b""
         if kind == p.WIFI:
@@ -389,49 +257,24 @@ class Watch:
         if kind == p.NVS:
             namespace, values = json.loads(payload)
             self.nvs[namespace] = values
-        elif kind == p.RTC_SET:
-            self._rtc_offset_us = int(payload)
-        elif kind in (p.EXIT, p.POWER_CUT):
-            self._exit(kind, unit, flags, payload)
+        elif kind == p.POWER_CUT:
+            self.power.cut()
+        elif kind == p.EXIT:
+            self._end()
         return 0, b""
 
-    def _exit(self, kind: int, unit: int, flags: int, payload: bytes) -> None:
-        if kind == p.EXIT and unit == p.STOPPED:
-            if self.has_repl:
-                return
+    def _end(self) -> None:
+        """The firmware has."""
+        if not self.has_repl:
             self._power_off()
             text = self._last_console().strip()
             raise WatchError(f"the firmware ended: {text if 'Traceback' in text else (text.splitlines() or [''])[-1]}")
-        if kind == p.POWER_CUT:
-            self._power_off()
-            self._power_on()
-        elif unit == p.DEEP_SLEEP:
-            self._sleep_deeply(int(payload) * 1000 if payload else None)
-        else:
-            self._halt()
-            self._power_on(SOFT_RESET)
-            self._is_raw = bool(flags)
 
-    def _sleep_deeply(self, for_us: int | None) -> None:
-        """Until then, or until a pin wakes it; None: until a pin does."""
-        self._halt()
-        self.parts.put("chip", "deep sleep")
-        self.parts.put("PSRAM", "off")
-        self._sleep.begin(self.board.inputs, is_deep=True)
-        if self._sleep.woken_by or for_us is not None:
-            self._plan_boot(DEEPSLEEP_RESET, 0 if self._sleep.woken_by else for_us or 0)
-
-    def _greeting(self) -> bytes:
-        boot_seed = hashlib.sha256(f"{self.seed}/{len(self.boots)}".encode()).hexdigest()
-        return json.dumps({"seed": boot_seed, "rtc_offset_us": self._rtc_offset_us, "reset_cause": self.boots[-1][1],
-                           "unique_id": hashlib.sha256(f"id/{self.seed}".encode()).hexdigest()[:12],
-                           "partitions": flash.table(), "nvs": self.nvs,
-                           "raw_repl": self._take_raw(), "wake_reason": self._woken_by,
-                           "cut_in": self.power.take_cut()} | self.chip.greeting()).encode()
-
-    def _take_raw(self) -> bool:
-        is_raw, self._is_raw = self._is_raw, False
-        return is_raw
+    def _found(self, boot: int) -> dict:
+        """By the boot of that number."""
+        boot_seed = hashlib.sha256(f"{self.seed}/{boot}".encode()).hexdigest()
+        return {"seed": boot_seed, "unique_id": hashlib.sha256(f"id/{self.seed}".encode()).hexdigest()[:12],
+                "partitions": flash.table(), "nvs": self.nvs, "cut_in": self.power.take_cut()} | self.chip.greeting()
 
     @staticmethod
     def _loads(kind: int, unit: int, flags: int) -> bool:
@@ -440,7 +283,7 @@ class Watch:
 
     def _camera_init(self, pixel_format: int, frame_size: int, pins: bytes) -> int:
         self.parts.put("camera", "active")
-        self._run(SETTLE_US)
+        self.processor.compute(SETTLE_US)
         try:
             if not self.board.has_camera(pins):
                 raise CameraError(errno.ENODEV)
@@ -449,12 +292,6 @@ class Watch:
             self.parts.put("camera", "standby")
             return error.code
         return 0
-
-    def _run(self, for_us: int) -> None:
-        """The chip is busy for so long."""
-        self.parts.put("chip", "running")
-        self.world.now_us += for_us
-        self.parts.put("chip", "waiting")
 
     def _wifi(self, unit: int, flags: int) -> int:
         if unit == p.WIFI_ACTIVE:
@@ -472,7 +309,7 @@ class Watch:
         if address is None:
             return 1, b""
         self.parts.put("Wi-Fi", "transmitting")
-        self._run(HANDSHAKE_US)
+        self.processor.compute(HANDSHAKE_US)
         self.parts.put("Wi-Fi", "receiving")
         self.network_used()
         return 0, f"{address[0]} {address[1]}".encode()
@@ -484,35 +321,23 @@ class Watch:
     def _input(self, pin: int, level: int) -> None:
         if self.board.inputs[pin] != level and pin not in self._stuck:
             self.board.inputs[pin] = level
-            self._deliver(p.PIN_EDGE, pin, level)
-            was_woken = self._sleep.woken_by
-            self._sleep.look(self.board.inputs)
-            if self._sleep.is_deep and self._sleep.woken_by and not was_woken:
-                self._life += 1  # the timer's boot is not to be
-                self._plan_boot(DEEPSLEEP_RESET)
+            self.processor.pin_changed(pin, level)
 
     def _send_gnss(self, data: bytes) -> None:
         """The chip's bytes are over, unless it sleeps: then they go when it wakes."""
-        if self._sleep.is_asleep:
-            self._unsent.append(data)
-        elif self.gnss_line:
-            self.gnss_line.hear(data)
+        line = self.gnss_line
+        if line:
+            self.processor.when_awake(lambda: line.hear(data))
 
     def _hear_gnss(self, data: bytes, began_us: int) -> None:
         """The receiver's bytes are over; those are lost that began while the chip slept."""
         if self.board.hears_gnss:
-            lost = max(0, -(-(self._sleep.woke_us - began_us) // BYTE_US))
-            self._deliver(p.UART_RX, self.wiring.gnss_uart, payload=data[lost:])
+            lost = max(0, -(-(self.processor.woke_us - began_us) // BYTE_US))
+            self.processor.deliver(p.UART_RX, self.wiring.gnss_uart, payload=data[lost:])
 
     def _tell_gnss(self, state: str) -> None:
         if self.parts.is_on:
             self.parts.put("GNSS", state)
-
-    def _deliver(self, kind: int, unit: int = 0, flags: int = 0, payload: bytes = b"") -> None:
-        if self._sleep.is_asleep and kind not in (p.STALLED, p.FLASH_CUT):
-            return  # a sleeping chip is deaf; its pins wake it by their level
-        if self._vm:
-            self._events.append((kind, unit, flags, self.world.now_us, payload))
 
     def _last_console(self) -> str:
         return self.console_output[-2000:].decode(errors="replace")

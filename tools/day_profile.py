@@ -30,7 +30,8 @@ def profile(scenario: Scenario, folder: Path) -> dict[str, float]:
 
     with begin(scenario, folder) as day:
         watch = day.watch
-        serve = watch._serve
+        processor = watch.processor
+        serve = processor._serve
 
         def serve_timed(vm: Any) -> None:
             """Each boot has a VM of its own."""
@@ -38,7 +39,7 @@ def profile(scenario: Scenario, folder: Path) -> dict[str, float]:
                 vm.receive = timed(vm.receive, lambda: f"vm {watch.parts.service}")
             serve(vm)
 
-        watch._serve = serve_timed  # type: ignore[method-assign]
+        processor._serve = serve_timed  # type: ignore[method-assign]
         watch.receiver.says = timed(watch.receiver.says, lambda: "gnss")  # type: ignore[method-assign]
         watch.camera.capture = timed(watch.camera.capture, lambda: "camera")  # type: ignore[method-assign]
         cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
