@@ -27,10 +27,11 @@ from simulator.provision import provision, provision_again
 from simulator.receiver.clock import ClockError
 from simulator.receiver.decode import OUTCOMES, decode_segment
 from simulator.receiver.state import State
-from simulator.receiver.store import Store
+from simulator.receiver.store import Store, Warrant
 from simulator.receiver_process import ReceiverProcess
 from simulator.scenario import Scenario
 
+ANEW = Warrant("muster-sim fleet", "a life that was cut short is lived anew", "a simulated wearer")
 AHEAD = 2  # tasks that wait or run, for each core
 
 
@@ -93,7 +94,7 @@ def _operator(fleet: Fleet, folder: Path) -> Path:
 def _task(fleet: Fleet, index: int, operator: Path, store: Store, receiver: ReceiverProcess) -> Task:
     """The watch, registered anew: what a life that was cut short has sent is deleted."""
     bundle, public = provision_again(operator, fleet.seed, index, settings_of(fleet.base))
-    store.forget(bundle.ueid)
+    store.forget(bundle.ueid, ANEW, fleet.base.start_unix_s)
     store.register([(bundle.ueid, public, bundle.wearer)], fleet.base.start_unix_s)
     scenario = draw(fleet.base, fleet.seed, index, fleet.hours * 3600)
     return Task(index, scenario, bundle, receiver.address, firmware_digest())

@@ -1,4 +1,4 @@
-"""The receiver's command line: serve a state folder, print its records, purge what is too old."""
+"""The receiver's command line: serve a state folder; print, disclose and erase its records; purge what is too old."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from simulator.receiver import clock
 from simulator.receiver.state import State, StateError
-from simulator.receiver.store import Store, StoreError
+from simulator.receiver.store import MAX_DAYS, Store, Stored, StoreError, Warrant
 
-RETENTION_DAYS, MAX_RETENTION_DAYS = 90, 6 * 365
-DAY_S = 86_400
+RETENTION_DAYS = 90
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,13 +43,22 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=_port, default=8443, help="0 for any; the line `port N` says which")
     serve.add_argument("--timeout", type=_timeout, default=30.0, metavar="SECONDS",
                        help="in which a client must send each request whole, 30 unless given")
-    records = _command(commands, "records", _records, "print every record as a line of JSON")
-    records.add_argument("--device", type=_ueid, metavar="UEID", help="of this device only, 34 hex digits")
+    records = _command(commands, "records", _records, "print every record, and then every act, as a line of JSON")
+    records.add_argument("--device", type=_ueid, metavar="UEID",
+                         help="of this device only, 34 hex digits: the wearer's own copy")
+    disclose = _command(commands, "disclose", _disclose, "print a device's records for another body, and note that")
+    forget = _command(commands, "forget", _forget, "delete a device and all that it sent, and note that")
+    for each in (disclose, forget):
+        each.add_argument("device", type=_ueid, metavar="UEID", help="34 hex digits")
+        each.add_argument("--who", required=True, help="is given the records, or erases them")
+        each.add_argument("--why", required=True)
+        each.add_argument("--basis", required=True, help="the legal basis")
     _command(commands, "incidents", _incidents, "print the segments refused though their device signed them")
     purge = _command(commands, "purge", _purge, "delete what was received longer ago than the retention")
     for each in (serve, purge):
         each.add_argument("--retention-days", type=_retention, default=RETENTION_DAYS, metavar="DAYS",
-                          help=f"1 to {MAX_RETENTION_DAYS}, {RETENTION_DAYS} unless given")
+                          help=f"1 to {MAX_DAYS}, {RETENTION_DAYS} unless given")
+    for each in (serve, purge, disclose, forget):
         each.add_argument("--virtual", type=_unix_ms, metavar="MS",
                           help="simulation: the time is MS, UTC, and then what is told at the port `clock N` says")
     serve.add_argument("--until-eof", action="store_true", help="end when standard input does, as its writer ends")
@@ -66,8 +75,8 @@ def _command(commands: Any, name: str, function: Any, help_text: str) -> argpars
 
 
 def _retention(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_RETENTION_DAYS:
-        raise argparse.ArgumentTypeError(f"not 1 to {MAX_RETENTION_DAYS} days: {text}")
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"not 1 to {MAX_DAYS} days: {text}")
     return int(text)
 
 
@@ -104,6 +113,10 @@ def _clock(options: argparse.Namespace) -> clock.Clock:
     return clock.real if options.virtual is None else clock.VirtualClock(options.virtual)
 
 
+def _now_s(options: argparse.Namespace) -> int:
+    return _clock(options)(b"") // 1000
+
+
 def _serve(options: argparse.Namespace, state: State, store: Store) -> None:
     from simulator.receiver.app import application
     from simulator.receiver.ingest import Receiver
@@ -112,7 +125,7 @@ def _serve(options: argparse.Namespace, state: State, store: Store) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     now_ms = _clock(options)
     receiver = Receiver(state, store, now_ms)
-    app = application(receiver.accept, lambda: store.purge(now_ms(b"") // 1000 - options.retention_days * DAY_S))
+    app = application(receiver.accept, lambda: store.purge(now_ms(b"") // 1000, options.retention_days))
     tls = state.tls()
     try:
         listener = listen(options.host, options.port)
@@ -131,11 +144,30 @@ def _end_with_input() -> None:
 
 
 def _records(options: argparse.Namespace, _state: State, store: Store) -> None:
+    _print(store.stored(options.device))
+    for act in store.acts(options.device):
+        ueid, kind = act.pop("ueid"), act.pop("act")
+        print(json.dumps({"device": ueid.hex(), "type": kind} | act))
+
+
+def _disclose(options: argparse.Namespace, _state: State, store: Store) -> None:
+    _print(store.disclose(options.device, _warrant(options), _now_s(options)))
+
+
+def _print(segments: Iterable[Stored]) -> None:
     from simulator.receiver.decode import decode_segment
 
-    for stored in store.stored(options.device):
+    for stored in segments:
         for record in decode_segment(stored):
             print(json.dumps(record))
+
+
+def _forget(options: argparse.Namespace, _state: State, store: Store) -> None:
+    print(f"{store.forget(options.device, _warrant(options), _now_s(options))} segments deleted")
+
+
+def _warrant(options: argparse.Namespace) -> Warrant:
+    return Warrant(options.who, options.why, options.basis)
 
 
 def _incidents(_options: argparse.Namespace, _state: State, store: Store) -> None:
@@ -144,8 +176,7 @@ def _incidents(_options: argparse.Namespace, _state: State, store: Store) -> Non
 
 
 def _purge(options: argparse.Namespace, _state: State, store: Store) -> None:
-    deleted = store.purge(_clock(options)(b"") // 1000 - options.retention_days * DAY_S)
-    print(f"{deleted} segments deleted")
+    print(f"{store.purge(_now_s(options), options.retention_days)} segments deleted")
 
 
 if __name__ == "__main__":

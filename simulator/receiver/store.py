@@ -1,4 +1,4 @@
-"""The receiver's database, SQLite or PostgreSQL by URL: devices, their segments, the records in them, incidents."""
+"""The receiver's database, SQLite or PostgreSQL by URL: devices, their segments with records, incidents, and acts."""
 
 from __future__ import annotations
 
@@ -71,6 +71,19 @@ incidents = Table(
     Column("reason", String(200), nullable=False),
     Column("seen_s", BigInteger, nullable=False, index=True),
 )
+acts = Table(  # what was done with a wearer's data, kept when the data is gone
+    "acts", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at_s", BigInteger, nullable=False, index=True),
+    Column("act", String(20), nullable=False),
+    Column("ueid", LargeBinary(17), nullable=False),
+    Column("wearer", String(32), nullable=False),
+    Column("segments", BigInteger, nullable=False),
+    *(Column(name, String(200), nullable=False) for name in ("who", "why", "basis")),
+)
+DISCLOSED, ERASED = "disclosed", "erased"
+DAY_S = 86_400
+MAX_DAYS = 6 * 365  # that anything is kept
 
 
 class StoreError(Exception):
@@ -87,6 +100,14 @@ class Device(NamedTuple):
     wearer: str
     next_number: int
     head: bytes
+
+
+class Warrant(NamedTuple):
+    """Who does a thing to a wearer's data or is given it, why, and on what legal basis."""
+
+    who: str
+    why: str
+    basis: str
 
 
 class Stored(NamedTuple):
@@ -144,17 +165,41 @@ class Store:
         with self._transaction() as connection:
             connection.execute(insert(devices), rows)
 
-    def forget(self, ueid: bytes) -> None:
-        """Deletes a device, where it is known, and all that it sent."""
+    def forget(self, ueid: bytes, warrant: Warrant, now_s: int) -> int:
+        """Deletes a device, where it is known, and all that it sent, and notes that; the number of segments deleted."""
         with self._transaction() as connection:
-            known = connection.execute(select(devices.c.id).where(devices.c.ueid == ueid)).scalar()
-            for table in (incidents, segments):
-                connection.execute(delete(table).where(table.c.device_id == known))
-            connection.execute(delete(devices).where(devices.c.id == known))
+            device = _device_of(connection, ueid)
+            if device is None:
+                return 0
+            connection.execute(delete(incidents).where(incidents.c.device_id == device.id))
+            deleted = connection.execute(delete(segments).where(segments.c.device_id == device.id)).rowcount
+            connection.execute(delete(devices).where(devices.c.id == device.id))
+            _note(connection, ERASED, device, deleted, warrant, now_s)
+            return deleted
 
-    def purge(self, before_s: int) -> int:
-        """Deletes what was received before `before_s`; the number of segments deleted."""
+    def disclose(self, ueid: bytes, warrant: Warrant, now_s: int) -> Iterator[Stored]:
+        """A device's segments, for another body; notes that first."""
         with self._transaction() as connection:
+            device = _device_of(connection, ueid)
+            if device is None:
+                raise StoreError(f"device {ueid.hex()}: not registered")
+            count = select(func.count()).where(segments.c.device_id == device.id)
+            _note(connection, DISCLOSED, device, connection.execute(count).scalar_one(), warrant, now_s)
+        return self.stored(ueid)
+
+    def acts(self, ueid: bytes | None = None) -> list[dict[str, Any]]:
+        """Disclosures and erasures of every device's data, or of one's, oldest first."""
+        query = select(*(column for column in acts.c if column is not acts.c.id)).order_by(acts.c.id)
+        if ueid is not None:
+            query = query.where(acts.c.ueid == ueid)
+        with self._transaction(reads_only=True) as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def purge(self, now_s: int, days: int) -> int:
+        """Deletes what was received before the last `days`, acts after MAX_DAYS; the number of segments deleted."""
+        before_s = now_s - days * DAY_S
+        with self._transaction() as connection:
+            connection.execute(delete(acts).where(acts.c.at_s < now_s - MAX_DAYS * DAY_S))
             connection.execute(delete(incidents).where(incidents.c.seen_s < before_s))
             return connection.execute(delete(segments).where(segments.c.received_s < before_s)).rowcount
 
@@ -175,7 +220,7 @@ class Store:
             return [tuple(row) for row in connection.execute(query)]
 
     def counts(self) -> dict[str, int]:
-        """The number of rows of each table."""
+        """The number of rows of each table of devices and of what they sent."""
         with self._transaction(reads_only=True) as connection:
             return {table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
                     for table in (devices, segments, records, incidents)}
@@ -244,6 +289,19 @@ class Ingest:
 
 def _device_columns() -> list[Column[Any]]:
     return [devices.c[name] for name in Device._fields]
+
+
+def _device_of(connection: Connection, ueid: bytes) -> Device | None:
+    row = connection.execute(select(*_device_columns()).where(devices.c.ueid == ueid)).first()
+    return row and Device(*row)
+
+
+def _note(connection: Connection, act: str, device: Device, count: int, warrant: Warrant, now_s: int) -> None:
+    for name, value in warrant._asdict().items():
+        if not 0 < len(value.strip()) <= 200:
+            raise StoreError(f"{name}: not 1 to 200 characters")
+    connection.execute(insert(acts).values(at_s=now_s, act=act, ueid=device.ueid, wearer=device.wearer, segments=count,
+                                           **warrant._asdict()))
 
 
 def _segments_of(connection: Connection, device: Device) -> Iterator[Stored]:

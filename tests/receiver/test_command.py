@@ -34,7 +34,7 @@ def failure(*arguments, **environment):
 def test_help_names_every_command():
     done = run("--help")
     assert done.returncode == 0
-    assert all(name in done.stdout for name in ("serve", "records", "incidents", "purge"))
+    assert all(name in done.stdout for name in ("serve", "records", "disclose", "forget", "incidents", "purge"))
 
 
 def test_incidents_are_printed_as_lines_of_json(receiver, state, author):
@@ -44,6 +44,22 @@ def test_incidents_are_printed_as_lines_of_json(receiver, state, author):
     done = run("incidents", state.folder)
     assert json.loads(done.stdout) == {"device": author.ueid.hex(), "segment": 1, "seen_s": NOW_S,
                                        "reason": "segment 1: another one has this number (a fork)"}
+
+
+def test_what_is_disclosed_and_erased_is_in_the_wearers_own_copy(receiver, state, author, provisioned):
+    receiver.accept([author.segment(RECORDS)])
+    device = author.ueid.hex()
+    basis = "--why", "a request", "--basis", "Art. 6(1)(c) GDPR", "--virtual", f"{NOW_S}000"
+    given = run("disclose", state.folder, device, "--who", "a court", *basis)
+    assert [json.loads(line)["segment"] for line in given.stdout.splitlines()] == [1, 1]
+    copy = run("records", state.folder, "--device", device).stdout.splitlines()
+    act = {"device": device, "wearer": provisioned.bundle.wearer, "type": "disclosed", "at_s": NOW_S, "segments": 1,
+           "who": "a court", "why": "a request", "basis": "Art. 6(1)(c) GDPR"}
+    assert copy[:-1] == given.stdout.splitlines()
+    assert json.loads(copy[-1]) == act
+    assert run("forget", state.folder, device, "--who", "the operator", *basis).stdout == "1 segments deleted\n"
+    copy = [json.loads(line) for line in run("records", state.folder, "--device", device).stdout.splitlines()]
+    assert copy == [act, act | {"type": "erased", "who": "the operator"}]
 
 
 def test_purge_deletes_and_says_how_many(receiver, store, state, author):

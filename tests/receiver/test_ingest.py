@@ -12,11 +12,12 @@ from simulator.receiver.ingest import Receiver
 from simulator.receiver.receipt import Receipt, Signer
 from simulator.receiver.segment import key_id, parse
 from simulator.receiver.state import State, public_point
-from simulator.receiver.store import Store, StoreError, metadata
+from simulator.receiver.store import DAY_S, MAX_DAYS, Store, StoreError, Warrant, metadata
 from tests.receiver.conftest import NOW_S, author_of
 from tools.author import Author
 
 RECORDS = [[1, 0, 31, "power"], [4, 60, 96, [1, 2, 3]]]
+WARRANT = Warrant("case officer 12", "the wearer asked", "Art. 17 GDPR")
 
 
 def one(receiver, message):
@@ -179,11 +180,41 @@ def test_a_device_that_is_forgotten_leaves_nothing_and_may_come_again(receiver, 
         one(receiver, message)
     point = next(store.stored()).device.public
     for _ in range(2):
-        store.forget(author.ueid)
+        store.forget(author.ueid, WARRANT, NOW_S + 5)
         assert store.counts() == {"devices": 1, "segments": 0, "records": 0, "incidents": 0}
     assert one(receiver, first)[0] == 403
     store.register([(author.ueid, point, provisioned.bundle.wearer)], NOW_S)
     assert [one(receiver, message)[0] for message in (first, second)] == [200, 200]
+
+
+def test_who_erased_what_and_why_outlives_it_for_six_years(receiver, store, author, provisioned):
+    one(receiver, author.segment(RECORDS))
+    assert store.forget(author.ueid, WARRANT, NOW_S + 5) == 1
+    act = {"at_s": NOW_S + 5, "act": "erased", "ueid": author.ueid, "wearer": provisioned.bundle.wearer, "segments": 1,
+           "who": "case officer 12", "why": "the wearer asked", "basis": "Art. 17 GDPR"}
+    assert store.acts() == store.acts(author.ueid) == [act]
+    assert store.acts(provisioned.bundles[1].ueid) == []
+    for now_s, left in ((NOW_S + 5 + MAX_DAYS * DAY_S, [act]), (NOW_S + 6 + MAX_DAYS * DAY_S, [])):
+        store.purge(now_s, 90)
+        assert store.acts() == left
+
+
+def test_a_device_that_is_not_known_is_not_erased_and_not_disclosed(store):
+    assert store.forget(bytes(17), WARRANT, NOW_S) == 0
+    with pytest.raises(StoreError, match="device 0+: not registered"):
+        store.disclose(bytes(17), WARRANT, NOW_S)
+    assert store.acts() == []
+
+
+@pytest.mark.parametrize("name", Warrant._fields)
+def test_nothing_is_erased_or_disclosed_without_who_why_and_basis(receiver, store, author, name):
+    one(receiver, author.segment(RECORDS))
+    for said in (" ", "x" * 201):
+        for act in (store.forget, store.disclose):
+            with pytest.raises(StoreError, match=f"^{name}: not 1 to 200 characters$"):
+                act(author.ueid, WARRANT._replace(**{name: said}), NOW_S)
+    assert store.counts()["segments"] == 1
+    assert store.acts() == []
 
 
 def test_purge_deletes_what_is_older_and_the_chain_goes_on(receiver, store, state, author):
@@ -194,11 +225,11 @@ def test_purge_deletes_what_is_older_and_the_chain_goes_on(receiver, store, stat
     later = Receiver(state, store, lambda _: (NOW_S + 100) * 1000)
     one(later, new)
     one(later, fork)
-    assert store.purge(NOW_S) == 0
-    assert store.purge(NOW_S + 1) == 1
+    assert store.purge(NOW_S, 0) == 0
+    assert store.purge(NOW_S + 1, 0) == 1
     assert store.counts() == {"devices": 2, "segments": 1, "records": 2, "incidents": 1}
     assert one(later, old) == (409, {-70001: 3})
-    assert store.purge(NOW_S + 101) == 1
+    assert store.purge(NOW_S + 101, 0) == 1
     assert store.counts() == {"devices": 2, "segments": 0, "records": 0, "incidents": 0}
     author.number, author.previous = 3, parse(new).digest
     assert one(later, author.segment(RECORDS))[0] == 200
@@ -207,7 +238,7 @@ def test_purge_deletes_what_is_older_and_the_chain_goes_on(receiver, store, stat
 def test_what_is_purged_is_no_longer_in_the_database_files(receiver, store, state, author):
     secret = b"a word that must not stay on the disk"
     one(receiver, author.segment([[9, 0, 0, secret]]))
-    store.purge(NOW_S + 1)
+    store.purge(NOW_S + 1, 0)
     store.close()
     assert all(secret not in path.read_bytes() for path in state.folder.glob("receiver.db*"))
 
@@ -258,4 +289,5 @@ def test_the_database_has_no_field_for_who_the_wearer_is():
         "devices": {"id", "kid", "ueid", "public", "wearer", "registered_s", "next_number", "head"},
         "segments": {"device_id", "number", "digest", "received_s", "message", "flaw"},
         "records": {"device_id", "number", "frame", "type", "plaintext", "flaw"},
-        "incidents": {"device_id", "digest", "number", "reason", "seen_s"}}
+        "incidents": {"device_id", "digest", "number", "reason", "seen_s"},
+        "acts": {"id", "at_s", "act", "ueid", "wearer", "segments", "who", "why", "basis"}}  # who acts

@@ -6,7 +6,7 @@ from simulator.provision import provision
 from simulator.receiver.decode import decode_segment
 from simulator.receiver.ingest import Receiver
 from simulator.receiver.state import State
-from simulator.receiver.store import Store, StoreError
+from simulator.receiver.store import Store, StoreError, Warrant
 from simulator.receiver.verify import verify_store
 from tests.receiver.conftest import NOW_S, author_of
 from tools import postgres
@@ -33,8 +33,9 @@ def test_segments_are_stored_chained_verified_and_purged(tmp_path):
             "camera", "gnss"] * 3
         with pytest.raises(StoreError, match="duplicate key"):
             store.register([(author.ueid, bytes(65), "0" * 32)], NOW_S)
-        store.forget(other.ueid)
+        store.forget(other.ueid, Warrant("operator", "asked to", "Art. 17 GDPR"), NOW_S)
         assert store.counts() == {"devices": 1, "segments": 3, "records": 6, "incidents": 1}
-        assert (store.purge(NOW_S), store.purge(NOW_S + 1)) == (0, 3)
+        assert [(each["act"], each["ueid"], each["segments"]) for each in store.acts()] == [("erased", other.ueid, 1)]
+        assert (store.purge(NOW_S, 0), store.purge(NOW_S + 1, 0)) == (0, 3)
         assert store.counts() == {"devices": 1, "segments": 0, "records": 0, "incidents": 0}
         store.close()
