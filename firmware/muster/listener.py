@@ -59,8 +59,9 @@ class Listener:
             wire_ms = self._bytes * _BYTE_US // 1000 + 1
             if recorder.hear(data, _BEGIN_MS + wire_ms):
                 self._bytes = 0
-                self._quiet_until_ms = self._uptime_ms() + _SECOND_MS - wire_ms - _GUARD_MS
-                now_s = recorder.uptime_s()
+                now_ms = self._uptime_ms()
+                self._quiet_until_ms = now_ms + _SECOND_MS - wire_ms - _GUARD_MS
+                now_s = now_ms // 1000
                 rest_s = duty.rest_s(now_s, bool(track.last and track.last[0] == now_s), track.settled)
         return rest_s
 

@@ -48,6 +48,9 @@ class Idle:
 
     def _idle(self, dt_ms):
         """Wait `dt_ms` (below 0: without end) or until a stream is ready; the loop copes with an early return."""
+        if not dt_ms:  # a task is due
+            self._wait(0)
+            return
         spare_ms = self._spare_ms()
         self._hurry(spare_ms is None)
         if spare_ms is not None:

@@ -12,6 +12,7 @@ class Button:
     def __init__(self, pin: int):
         self._pressed = asyncio.ThreadSafeFlag()
         self._pin = Pin(pin, Pin.IN, Pin.PULL_UP)
+        self._armed: "bool | None" = None  # for which level of is_down() its next change wakes the chip
         self._pin.irq(lambda pin: self._pressed.set(), Pin.IRQ_FALLING)
 
     async def press(self):
@@ -25,7 +26,9 @@ class Button:
     def arm(self) -> bool:
         """Let its next change wake the chip, so that one that sticks does not keep it awake; whether it is down now."""
         is_down = self.is_down()
-        esp32.wake_on_ext0(self._pin, esp32.WAKEUP_ANY_HIGH if is_down else esp32.WAKEUP_ALL_LOW)
+        if is_down is not self._armed:
+            self._armed = is_down
+            esp32.wake_on_ext0(self._pin, esp32.WAKEUP_ANY_HIGH if is_down else esp32.WAKEUP_ALL_LOW)
         return is_down
 
     def rejoin(self, is_pressed: bool):

@@ -24,6 +24,7 @@ class Chip:
     def __init__(self):
         self._uptime_ms = 0
         self._ticks = time.ticks_ms()
+        self._hurries: "bool | None" = None
         self._nvs = esp32.NVS("muster")
         self.stdin = sys.stdin.buffer  # bytes: text would wait for the rest of a character
         self.stdout = sys.stdout
@@ -50,7 +51,9 @@ class Chip:
 
     def hurry(self, is_needed: bool):
         """Full clock rate, or the least."""
-        machine.freq(_FAST_HZ if is_needed else _SLOW_HZ)
+        if is_needed is not self._hurries:
+            self._hurries = is_needed
+            machine.freq(_FAST_HZ if is_needed else _SLOW_HZ)
 
     def partition(self):
         """The raw partition of the journal. Raises OSError when the partition table has none."""

@@ -1,4 +1,4 @@
-"""SY6970 charger on I2C: the cell's voltage, and whether USB powers it.
+"""SY6970 charger on I2C: the cell's voltage, and whether USB powers it; it has no line that could wake the chip.
 
 Source: Silergy SY6970 datasheet, registers 02h (CONV_START, CONV_RATE: a conversion each second), 0Bh (bit 2, PG_STAT:
 power good) and 0Eh (BATV).
@@ -31,6 +31,3 @@ class Sy6970:
             return bool(self._i2c.readfrom_mem(_ADDRESS, _STATUS, 1)[0] & 4)
         except OSError:
             return False
-
-    def arm(self):
-        """It has no line to the chip: the cable is noticed at the next waking."""

@@ -44,10 +44,11 @@ class Wearable(Chip):
 
     def sleep(self, for_ms: int):
         """Light sleep until then, a press or USB. RAM and pins stay, UARTs are deaf; Wi-Fi and camera must be off."""
-        was_down = self._arm()
+        button = self.button
+        was_down = button is not None and button.arm()
         machine.lightsleep(for_ms)
-        if self.button:
-            self.button.rejoin(self.woke_by_press() and not was_down)
+        if button:
+            button.rejoin(self.woke_by_press() and not was_down)
 
     def sleep_deeply(self, for_ms: int):
         """Power down until then or a press: the watch boots, with `reset_cause()` "deep sleep"."""
@@ -55,11 +56,6 @@ class Wearable(Chip):
             self.display.off()
         if self.standby:
             self.standby.rest(0)
-        self._arm()
+        if self.button:
+            self.button.arm()
         machine.deepsleep(for_ms)
-
-    def _arm(self) -> bool:
-        """Let what can wake the chip do so; whether the button is down."""
-        if self.usb:
-            self.usb.arm()
-        return self.button is not None and self.button.arm()
