@@ -72,10 +72,6 @@ class Board:
             green, red, blue = payload
             self._glow((red, green, blue))
 
-    def read_pin(self, pin: int) -> int:
-        """Its level."""
-        return self.inputs.get(pin, self._outputs.get(pin, 1))
-
     def read_adc(self, pin: int) -> int:
         """Microvolts."""
         if self.wiring.ladder and pin == self.wiring.ladder.pin:

@@ -129,14 +129,14 @@ class Processor:
 
     def deliver(self, kind: int, unit: int = 0, flags: int = 0, payload: bytes = b"") -> None:
         """One of protocol.py's events."""
-        if self._sleep.is_asleep and kind not in (p.STALLED, p.FLASH_CUT):
-            return  # a sleeping chip is deaf; its pins wake it by their level
+        if self._sleep.is_asleep and kind in (p.UART_RX, p.CONSOLE_RX):
+            return  # a sleeping chip is deaf
         if self._vm:
             self._events.append((kind, unit, flags, self._world.now_us, payload))
 
     def pin_changed(self, pin: int, level: int) -> None:
         """It sees the edge, or wakes."""
-        self.deliver(p.PIN_EDGE, pin, level)
+        self.deliver(p.PIN_LEVEL, pin, level)
         was_woken = self._sleep.woken_by
         self._sleep.look(self._board.inputs)
         if self._sleep.is_deep and self._sleep.woken_by and not was_woken:
@@ -253,4 +253,5 @@ class Processor:
     def _greeting(self) -> bytes:
         is_raw, self._is_raw = self._is_raw, False
         return json.dumps({"rtc_offset_us": self._rtc_offset_us, "reset_cause": self.boots[-1][1], "raw_repl": is_raw,
-                           "wake_reason": self._woken_by} | self._found(len(self.boots))).encode()
+                           "wake_reason": self._woken_by, "levels": list(self._board.inputs.items())
+                           } | self._found(len(self.boots))).encode()

@@ -233,8 +233,6 @@ class Watch:
 
     def _called(self, kind: int, unit: int, flags: int, payload: bytes) -> tuple[int, bytes]:
         """Answer a call: (flags, payload)."""
-        if kind == p.PIN_GET:
-            return self.board.read_pin(unit), b""
         if kind == p.ADC:
             return 0, self.board.read_adc(unit).to_bytes(4, "little")
         if kind == p.I2C:

@@ -6,6 +6,7 @@ clock, move it: a busy-wait ends, and everything else takes no time.
 
 import struct
 
+import micropython
 from protocol import (
     AWAKE,
     CONSOLE_RX,
@@ -14,7 +15,7 @@ from protocol import (
     HEADER,
     HEADER_BYTES,
     HELLO,
-    PIN_EDGE,
+    PIN_LEVEL,
     STALLED,
     UART_RX,
     WAIT,
@@ -26,6 +27,7 @@ stalled = False  # the link to the network hangs: sockets are not waited for
 cut_in = 0  # the power is cut in this operation of the flash, counted down; below 1: never
 uarts = {}  # id to emulated machine.UART
 pins = {}  # number to emulated machine.Pin with a handler
+levels = {}  # of the pins that the board drives, by number
 console = None  # emulated sys.stdin
 interrupt_char = 3  # the byte on the console that interrupts what runs; below 0: none does
 interrupted = False
@@ -62,6 +64,7 @@ def call(kind, unit=0, flags=0, payload=b""):
     return flags, _from_host.read(length) if length else b""
 
 
+@micropython.native
 def wait(until_us=FOREVER_US, how=AWAKE):
     """Let the world run to `until_us` or the next event, whichever is first, and hand the events on.
 
@@ -82,8 +85,10 @@ def wait(until_us=FOREVER_US, how=AWAKE):
         if kind == UART_RX:
             if unit in uarts:
                 uarts[unit]._received(payload)
-        elif kind == PIN_EDGE:
-            edges.append((unit, flags))
+        elif kind == PIN_LEVEL:
+            levels[unit] = flags
+            if how == AWAKE:
+                edges.append((unit, flags))
         elif kind == CONSOLE_RX:
             console.received(payload)
         elif kind == STALLED:
@@ -105,6 +110,7 @@ def wait_until(until_us):
         wait(until_us)
 
 
+@micropython.native
 def look_us():
     """Microseconds since boot; looking costs one."""
     global now_us

@@ -9,16 +9,20 @@ import sys
 
 import _link
 import _tasks
+import micropython
 import uselect as select
+from micropython import const
 
-_POLL, _READ, _WRITE = 3, 1, 4  # MP_STREAM_POLL and its flags
-_REAL_LIMIT_MS = 30000  # a real peer on loopback that is silent for so long is a fault of the simulation
+_POLL, _READ, _WRITE = const(3), const(1), const(4)  # MP_STREAM_POLL and its flags
+_REAL_LIMIT_MS = const(30000)  # a real peer on loopback that is silent for so long is a fault of the simulation
 
 
 class IOQueue:
+    """`map` holds [reader, writer, stream, what an emulated stream is asked for] of each stream that is waited for."""
+
     def __init__(self):
+        self.map = []
         self.poller = select.poll()
-        self.map = {}  # id of stream to [reader, writer, stream]
         self.sockets = 0
 
     def queue_read(self, stream):
@@ -28,24 +32,27 @@ class IOQueue:
         self._enqueue(stream, 1)
 
     def remove(self, task):
-        for entry in list(self.map.values()):
+        for entry in list(self.map):
             for side in (0, 1):
                 if entry[side] is task:
                     entry[side] = None
             self._update(entry)
 
+    @micropython.native
     def wait_io_event(self, dt_ms):
         """Make ready what can be; with nothing ready let `dt_ms` pass (below 0: until something is)."""
         until_us = _link.FOREVER_US if dt_ms < 0 else (_link.now_us // 1000 + dt_ms) * 1000
-        while not (self._sockets_ready() or self._streams_ready()):
+        while not (self.sockets and self._sockets_ready() or self._streams_ready()):
             if dt_ms >= 0 and _link.now_us >= until_us:
                 return
             _link.wait(until_us)
 
+    @micropython.native
     def _enqueue(self, stream, side):
-        entry = self.map.get(id(stream))
+        entry = self._entry(stream)
         if entry is None:
-            entry = self.map[id(stream)] = [None, None, stream]
+            entry = [None, None, stream, 0]
+            self.map.append(entry)
             if not hasattr(stream, "ioctl"):
                 self.sockets += 1
         assert entry[side] is None
@@ -53,19 +60,28 @@ class IOQueue:
         _tasks.core.cur_task.data = self
         self._update(entry)
 
+    @micropython.native
+    def _entry(self, stream):
+        for entry in self.map:
+            if entry[2] is stream:
+                return entry
+        return None
+
+    @micropython.native
     def _update(self, entry):
-        real = not hasattr(entry[2], "ioctl")
-        if entry[0] is None and entry[1] is None:
-            del self.map[id(entry[2])]
-            if real:
-                self.sockets -= 1
-                self.poller.unregister(entry[2])
-        elif real:
-            self.poller.register(entry[2], self._flags(entry))
+        reader, writer, stream, _ = entry
+        flags = (_READ if reader else 0) | (_WRITE if writer else 0)
+        if hasattr(stream, "ioctl"):
+            entry[3] = flags
+        elif flags:
+            self.poller.register(stream, flags)
+        else:
+            self.poller.unregister(stream)
+            self.sockets -= 1
+        if not flags:
+            self.map.remove(entry)
 
-    def _flags(self, entry):
-        return (_READ if entry[0] else 0) | (_WRITE if entry[1] else 0)
-
+    @micropython.native
     def _wake(self, entry, flags):
         for side, mask in ((0, ~_WRITE), (1, ~_READ)):
             if entry[side] and flags & mask:
@@ -74,24 +90,26 @@ class IOQueue:
         self._update(entry)
 
     def _sockets_ready(self):
-        if not self.sockets or _link.stalled:
+        if _link.stalled:
             return False
         ready = self.poller.poll(_REAL_LIMIT_MS)
         if not ready:
             raise RuntimeError("simulator: a real socket was silent for %d s" % (_REAL_LIMIT_MS // 1000))
         for stream, flags in ready:
-            self._wake(self.map[id(stream)], flags)
+            self._wake(self._entry(stream), flags)
         return True
 
+    @micropython.native
     def _streams_ready(self):
-        found = False
-        for entry in list(self.map.values()):
-            if hasattr(entry[2], "ioctl"):
-                flags = entry[2].ioctl(_POLL, self._flags(entry))
+        ready = []
+        for entry in self.map:
+            if entry[3]:
+                flags = entry[2].ioctl(_POLL, entry[3])
                 if flags:
-                    found = True
-                    self._wake(entry, flags)
-        return found
+                    ready.append((entry, flags))
+        for entry, flags in ready:
+            self._wake(entry, flags)
+        return bool(ready)
 
 
 def install():

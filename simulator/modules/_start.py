@@ -45,6 +45,7 @@ def emulate():
     esp32._table = tuple(tuple(row) for row in _boot["partitions"])
     esp32._nvs.update(_boot["nvs"])
     _link.cut_in = _boot["cut_in"]
+    _link.levels.update(_boot["levels"])
     sys.modules["sys"] = _system
     sys.modules["micropython"] = _micropython
     _system.implementation = type(_system.implementation)(*_system.implementation[:2], _boot["machine"],

@@ -3,6 +3,8 @@
 The VM's own C version reads the real clock in `push` and `cancel`. Tasks wake in the order of (time, order of push).
 """
 
+import micropython
+
 core = None  # asyncio.core, set when it has been imported: it imports this file
 
 _count = 0
@@ -12,9 +14,11 @@ class TaskQueue:
     def __init__(self):
         self._heap = []  # sorted, latest first
 
+    @micropython.native
     def peek(self):
         return self._heap[-1] if self._heap else None
 
+    @micropython.native
     def push(self, task, key=None):
         global _count
         assert not task.queued
@@ -29,6 +33,7 @@ class TaskQueue:
             i -= 1
         heap.insert(i, task)
 
+    @micropython.native
     def pop(self):
         task = self._heap.pop()
         task.queued = False

@@ -113,6 +113,7 @@ class NVS:
 
 WAKEUP_ALL_LOW, WAKEUP_ANY_HIGH = False, True
 _RTC_PINS = 21  # the last GPIO that the RTC can watch in a sleep
+_wakes = {}  # source to (level, pins), as the host knows it
 
 
 def wake_on_ext0(pin=None, level=WAKEUP_ANY_HIGH):
@@ -132,7 +133,9 @@ def _wake_on(source, pins, level, last):
     numbers = [pin if isinstance(pin, int) else pin._id for pin in pins]
     if any(not 0 <= number <= last for number in numbers):
         raise ValueError("invalid pin")
-    _link.post(WAKE_ON, source, bool(level), bytes(numbers))
+    if _wakes.get(source) != (level, numbers):
+        _wakes[source] = (level, numbers)
+        _link.post(WAKE_ON, source, bool(level), bytes(numbers))
 
 
 def _keep(namespace, values):

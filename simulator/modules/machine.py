@@ -5,6 +5,7 @@ import time as _time
 
 import _link
 import _system
+import micropython
 from protocol import ADC as _ADC
 from protocol import (
     ASLEEP,
@@ -14,7 +15,6 @@ from protocol import (
     FOREVER_US,
     FREQ,
     PIN,
-    PIN_GET,
     RESET,
     RTC_SET,
     SPI_PINS,
@@ -39,6 +39,7 @@ _cause = PWRON_RESET
 _wake_reason = 0
 _freq_hz = 240000000
 _unique_id = b"\x00" * 6
+_driven = {}  # levels that the chip puts on its pins, by number
 
 
 class Pin:
@@ -60,8 +61,9 @@ class Pin:
 
     def value(self, x=None):
         if x is None:
-            return _link.call(PIN_GET, self._id)[0]
-        _link.post(PIN, self._id, 1 if x else 0)
+            return _link.levels.get(self._id, _driven.get(self._id, 1))
+        _driven[self._id] = level = 1 if x else 0
+        _link.post(PIN, self._id, level)
         return None
 
     __call__ = value
@@ -127,6 +129,7 @@ class UART(io.IOBase):
     def deinit(self):
         _link.uarts.pop(self._id, None)
 
+    @micropython.native
     def _received(self, data):
         """From the host; what does not fit is lost, as in the chip's ring buffer."""
         self._buffer.extend(data[:self._size - len(self._buffer)])
@@ -134,6 +137,7 @@ class UART(io.IOBase):
     def any(self):
         return len(self._buffer)
 
+    @micropython.native
     def read(self, n=-1):
         if not self._buffer:
             return None
@@ -167,6 +171,7 @@ class UART(io.IOBase):
     def flush(self):
         _link.wait_until(self._sent_us)
 
+    @micropython.native
     def ioctl(self, request, flags):
         if request == _POLL:
             return (flags & _WRITE) | (flags & _READ if self._buffer else 0)

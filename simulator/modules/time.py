@@ -1,6 +1,7 @@
 """`time` as on the ESP32, on virtual time: epoch 2000, ticks that wrap at 2**30, sleeps that cost no real time."""
 
 import _link
+import micropython
 import utime as _real
 
 _PERIOD = 1 << 30
@@ -9,6 +10,7 @@ _EPOCH_S = 946684800  # 2000-01-01 on the VM's 1970 epoch
 _rtc_offset_us = 0  # what the RTC shows at virtual time 0; machine.RTC sets it
 
 
+@micropython.native
 def ticks_ms():
     return _link.look_us() // 1000 % _PERIOD
 
@@ -20,10 +22,12 @@ def ticks_us():
 ticks_cpu = ticks_us
 
 
+@micropython.native
 def ticks_add(ticks, delta):
     return (ticks + delta) % _PERIOD
 
 
+@micropython.native
 def ticks_diff(end, start):
     return (end - start + _PERIOD // 2) % _PERIOD - _PERIOD // 2
 
