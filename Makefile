@@ -38,8 +38,8 @@ sizes: $(READY) $(VMS) ## flash bytes by module and heap, beside main's
 bench: $(READY) ## measure; prints the table and writes build/bench.json
 	$(BIN)/python -m tools.bench
 
-flash: $(READY) ## put the firmware on a board: PORT=/dev/ttyACM0 [BOARD=esp32_s3_eye] [DEVICE=folder of provisioning]
-	$(BIN)/python -m tools.flash $(PORT) --board $(or $(BOARD),esp32_s3_eye) $(if $(DEVICE),--device $(DEVICE))
+flash: $(READY) ## put the firmware on a board: PORT=/dev/ttyACM0 [BOARD=esp32_s3_eye]
+	$(BIN)/python -m tools.flash $(PORT) --board $(or $(BOARD),esp32_s3_eye)
 
 erase: $(READY) ## take keys, records and firmware off a board: PORT=/dev/ttyACM0 [YES=1]
 	$(BIN)/python -m tools.erase $(PORT) $(if $(YES),--yes)

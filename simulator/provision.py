@@ -5,19 +5,14 @@ An operator's folder is laid out so:
     receiver/             the receiver's state folder (simulator/receiver/state.py)
     receiver/prompts/     UEID.cose: the secret of a watch's prompt times, sealed to the receiver
 A watch makes its keys itself and hands over what is public (tools/provision.py). For simulation they are made here, by
-the seed, so that a day is the same each time; that folder has, too:
-    devices/UEID/nvs/     what goes into the watch's NVS, a file a key
-    devices/UEID/files/   what goes onto the watch's file system
+the seed, so that a day is the same each time, and are in no file.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
-import sys
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -39,9 +34,8 @@ from simulator.receiver.state import (
     read_certificate,
     read_private_key,
     write_private_key,
-    write_secret,
 )
-from simulator.receiver.store import Store, StoreError
+from simulator.receiver.store import Store
 
 HOST = "receiver.muster.test"
 # Spans simulated dates and real ones; X.509 writes years up to 2049 in two digits, which every TLS library reads.
@@ -81,11 +75,11 @@ class Provision:
         return self.bundles[0]
 
 
-def provision(folder: str | Path, seed: int | None = None, devices: int = 1, host: str = HOST,
+def provision(folder: str | Path, seed: int, devices: int = 1, host: str = HOST,
               settings: dict[str, Any] | None = None, now_s: int = 0, database: str | None = None) -> Provision:
     """Makes an operator and `devices` simulated watches in a new or empty `folder`. Raises ProvisionError, StoreError.
 
-    With a `seed` every byte follows from it; without one, keys are of os.urandom.
+    Every byte follows from the `seed`.
     `host` is the receiver's name, in its certificate and in each watch's settings.json, which takes the rest from
     `settings`. `now_s` is the UTC second that registration is noted with, `database` the URL of another database than
     the state folder's own.
@@ -93,7 +87,7 @@ def provision(folder: str | Path, seed: int | None = None, devices: int = 1, hos
     folder = Path(folder)
     if not 1 <= devices <= _MAX_DEVICES:
         raise ProvisionError(f"devices: {devices}, not 1 to {_MAX_DEVICES}")
-    if seed is not None and seed < 0:
+    if seed < 0:
         raise ProvisionError(f"seed: {seed} is negative")
     settings = settings or {}
     check_settings(settings)
@@ -102,8 +96,6 @@ def provision(folder: str | Path, seed: int | None = None, devices: int = 1, hos
     watches = [_device(index, secrets, operator, settings) for index in range(devices)]
     bundles = [bundle for bundle, _ in watches]
     operator.register([(bundle.ueid, public, bundle.wearer) for bundle, public in watches], now_s, database)
-    for bundle in bundles:
-        write_bundle(folder / "devices" / bundle.ueid.hex(), bundle)
     return Provision(operator.state.folder, bundles)
 
 
@@ -113,14 +105,6 @@ def provision_again(folder: Path, seed: int, index: int, settings: dict[str, Any
     """
     secrets = _Secrets(seed)
     return _device(index, secrets, Operator.open(folder, secrets), settings)
-
-
-def write_bundle(folder: Path, bundle: Bundle) -> None:
-    """Writes a watch's files below `folder`, each readable by its owner only."""
-    for kind, files in (("nvs", bundle.nvs), ("files", bundle.files)):
-        (folder / kind).mkdir(mode=0o700, parents=True)
-        for name, data in files.items():
-            write_secret(folder / kind / name, data)
 
 
 class _Secrets:
@@ -299,42 +283,3 @@ def check_settings(settings: dict[str, Any]) -> None:
     """Raises ProvisionError for one that is not the user's to set."""
     for name in _OWN_SETTINGS & settings.keys():
         raise ProvisionError(f"settings: {name}: set by provisioning")
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """A JSON object of settings. Raises ProvisionError."""
-    try:
-        settings = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ProvisionError(f"{path}: {error.strerror}") from None
-    except ValueError:
-        raise ProvisionError(f"{path}: not JSON") from None
-    if not isinstance(settings, dict):
-        raise ProvisionError(f"{path}: not an object")
-    return settings
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line: prints each watch's UEID and wearer reference; 0, or 1 after one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m simulator.provision", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="new or empty")
-    parser.add_argument("--seed", type=int, help="make every key from this number, for simulation only")
-    parser.add_argument("--devices", type=int, default=1, metavar="N", help="watches to make, 1 unless given")
-    parser.add_argument("--host", default=HOST, help=f"the receiver's name, {HOST} unless given")
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="JSON object: settings of the watches")
-    parser.add_argument("--database", metavar="URL", help="the receiver's database, a SQLite file unless given")
-    options = parser.parse_args(arguments)
-    try:
-        settings = read_settings(options.settings) if options.settings else {}
-        made = provision(options.folder, options.seed, options.devices, options.host, settings, int(time.time()),
-                         options.database)
-    except (ProvisionError, StoreError, OSError) as error:
-        print(f"provision: {error}", file=sys.stderr)
-        return 1
-    for bundle in made.bundles:
-        print(f"device {bundle.ueid.hex()} wearer {bundle.wearer}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
 
 @contextmanager
 def on_desk(scenario: str, folder: Path, blank: bool = False) -> Iterator[Day]:
-    """A day whose watch is provisioned, or has a blank flash beside the folder of its provisioning."""
+    """A day whose watch is provisioned, or a board with MicroPython and nothing else."""
     with begin(scenarios.load(scenario), folder) as day:
         if blank:
             flash.install(day.watch.image, {}, folder / "images", {})
@@ -36,15 +36,10 @@ def on_desk(scenario: str, folder: Path, blank: bool = False) -> Iterator[Day]:
         yield day
 
 
-def device(day: Day) -> Path:
-    """What `make flash DEVICE=` takes for this watch."""
-    return day.folder / "provision" / "devices" / day.provision.bundle.ueid.hex()
-
-
 def _serial(options: argparse.Namespace) -> int:
     with (on_desk(options.scenario, BUILD / "serial", options.blank) as day,
           SerialPort(day.watch, options.speed) as port):
-        print(f"port    {port.path}\ndevice  {device(day).relative_to(BUILD.parent)}", flush=True)
+        print(f"port    {port.path}", flush=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

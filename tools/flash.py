@@ -1,14 +1,13 @@
-"""Puts the firmware on a board: `python -m tools.flash PORT [--board NAME] [--device FOLDER]`.
+"""Puts the firmware on a board: `python -m tools.flash PORT [--board NAME]`.
 
 The board already runs a MicroPython image with the `camera` module: image.py says what it must have, firmware.py what
-is compiled for it, update.py how that gets there whole.
+is compiled for it, update.py how that gets there whole. What is the watch's own, provision.py gives it.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 import struct
 import subprocess
@@ -29,18 +28,6 @@ TABLE_OFFSET, TABLE_BYTES, FIRST_BLOCKS_BYTES = 0x8000, 0xC00, 0x2000
 SELFTEST_S, BOOT_S = 40, 20
 PROMPT, REPL = b"muster> ", b">>> "
 VERDICT = re.compile(r"(\w+) +(ok|FAILED|not yet)")
-KEYS = """
-import esp32, hashlib, json
-n, b, found = esp32.NVS('muster'), bytearray(1024), {{}}
-for name in {names}:
-    try:
-        found[name] = hashlib.sha256(memoryview(b)[:n.get_blob(name, b)]).digest().hex()
-    except OSError:
-        pass
-print(json.dumps(found))
-"""
-
-
 class FlashError(Exception):
     """One line: what could not be done and why."""
 
@@ -54,39 +41,21 @@ def partition_table() -> bytes:
     return data.ljust(TABLE_BYTES, b"\xff")
 
 
-def provisioned(folder: Path, name: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Files and NVS blobs of a watch for the board `name`. Raises FlashError."""
-    if not (folder / "files").is_dir() or not (folder / "nvs").is_dir():
-        raise FlashError(f"{folder}: not a device folder of provisioning: it has no files/ and nvs/")
-    files, blobs = ({path.name: path.read_bytes() for path in sorted((folder / kind).iterdir())}
-                    for kind in ("files", "nvs"))
-    try:
-        its_board = json.loads(files["settings.json"])["board"]
-    except (KeyError, ValueError, TypeError):
-        raise FlashError(f"{folder}/files/settings.json: board: missing") from None
-    if its_board != name:
-        raise FlashError(f"{folder}/files/settings.json: board: {its_board}, and BOARD is {name}")
-    return files, blobs
-
-
-def flash(port: str, name: str, device: Path | None) -> None:
+def flash(port: str, name: str) -> None:
     """Check, write, verify, restart and wait for the self-test. Raises FlashError, BoardError, CompileError."""
     if name not in boards():
         raise FlashError(f"board: no firmware/boards/{name}.py")
-    files, blobs = provisioned(device, name) if device else ({}, {})
     image = _examined(port)
     print(f"board     {image}", flush=True)
     if JOURNAL not in image.labels:
         _lay_out(port)
         image = _examined(port)
-    files |= build(name, image.architecture)
+    files = build(name, image.architecture)
     size = sum(len(data) for data in files.values())
     print(f"firmware  {len(files)} files for {name}, .mpy for {image.architecture}, {size:,} bytes", flush=True)
     files = _move_networks(port, image, files)
     with Board(port) as board:
         Update(board, files, image.free).run()
-        if blobs:
-            _write_keys(board, blobs)
         board.doing = "it was restarted"
         board.restart()
     print("restart", flush=True)
@@ -132,15 +101,6 @@ def esptool(*arguments: str) -> None:
         raise FlashError(f"esptool: {boxed or next((line for line in lines if 'error' in line), lines[-1])}")
 
 
-def _write_keys(board: Board, blobs: dict[str, bytes]) -> None:
-    """They go to the chip's non-volatile storage and to no file."""
-    board.doing = "its keys were written"
-    there = board.ask(KEYS.format(names=list(blobs)))
-    fresh = {name: data for name, data in blobs.items() if there.get(name) != hashlib.sha256(data).hexdigest()}
-    board.run("".join(f"n.set_blob({name!r}, {data!r})\n" for name, data in fresh.items()) + "n.commit()")
-    print(f"keys      {', '.join(fresh) or 'none is new'}", flush=True)
-
-
 def _await_selftest(port: str) -> None:
     """Raises BoardError for a part that does not work in SELFTEST_S."""
     with Line(port, "it started", COMES_BACK_S) as line:
@@ -169,10 +129,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.flash", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("port", nargs="?", default="", help="serial port of the board, such as /dev/ttyACM0")
     parser.add_argument("--board", default="esp32_s3_eye", help=", ".join(boards()))
-    parser.add_argument("--device", type=Path, help="a device's folder, made by provisioning")
     options = parser.parse_args()
     try:
-        flash(options.port, options.board, options.device)
+        flash(options.port, options.board)
     except (FlashError, BoardError, CompileError) as error:
         print(f"flash: {error}", file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ What is secret to the watch never comes here; docs/BOARDS.md says what is where 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -21,7 +22,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from simulator.day import SETTINGS
-from simulator.provision import HOST, Operator, ProvisionError, check_settings, read_settings
+from simulator.provision import HOST, Operator, ProvisionError, check_settings
 from simulator.receiver.state import StateError
 from simulator.receiver.store import StoreError
 from tools.board import Board
@@ -151,7 +152,7 @@ def main() -> int:
 def _run(options: argparse.Namespace) -> None:
     if options.board not in boards():
         raise ProvisioningError(f"board: no firmware/boards/{options.board}.py")
-    settings = SETTINGS | {"zone": "UTC0"} | (read_settings(options.settings) if options.settings else {})
+    settings = SETTINGS | {"zone": "UTC0"} | (_read_settings(options.settings) if options.settings else {})
     check_settings(settings)
     folder = options.operator
     operator = Operator.open(folder) if folder.exists() else Operator.make(folder, options.host)
@@ -160,6 +161,19 @@ def _run(options: argparse.Namespace) -> None:
             _provision(port, options, operator, settings)
     else:
         _provision(options.port, options, operator, settings)
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    """A JSON object."""
+    try:
+        settings = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ProvisioningError(f"{path}: {error.strerror}") from None
+    except ValueError:
+        raise ProvisioningError(f"{path}: not JSON") from None
+    if not isinstance(settings, dict):
+        raise ProvisioningError(f"{path}: not an object")
+    return settings
 
 
 def _provision(port: str, options: argparse.Namespace, operator: Operator, settings: dict[str, Any]) -> None:

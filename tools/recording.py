@@ -1,4 +1,4 @@
-"""Records `make flash` and `make console` on a simulated board, for docs/BENCH.md: `python -m tools.recording`."""
+"""Records flash, provision and console on a simulated board, for docs/BENCH.md: `python -m tools.recording`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 
-from simulator.serial_commands import device, on_desk
+from simulator.serial_commands import on_desk
 from simulator.serial_port import SerialPort
 from simulator.watch import Watch
-from tools import console, flash
+from tools import console, flash, provision
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, MARK = ROOT / "docs" / "BENCH.md", "<!-- from here on by make recording -->\n"
-PORT, DEVICE, FOLDER = "/dev/ttyACM0", "provision/devices/0122", "/tmp/desk"
+PORT, FOLDER, OPERATOR = "/dev/ttyACM0", "/tmp/desk", "/media/operator"
 BOARD, SPEED = "esp32_s3_eye", 20
 SETTLED_US = 90_000_000  # by then the receiver has found its satellites
 UNPLUGGED_AT = 600_000  # bytes: in the middle of the larger network
@@ -50,17 +50,19 @@ def record() -> str:
     """The recording, a minute of a watch's first day. Takes some seconds."""
     with tempfile.TemporaryDirectory() as place, on_desk("day", Path(place), blank=True) as day:
         tape = Tape(Path(place))
-        provisioned = device(day)
-        tape.names = {str(provisioned): DEVICE, place: FOLDER}
-        typed = f"make flash BOARD={BOARD} PORT={PORT} DEVICE={DEVICE}"
+        operator = str(day.provision.state.parent)
+        tape.names = {operator: OPERATOR, place: FOLDER}
+        typed = f"make flash BOARD={BOARD} PORT={PORT}"
         with SerialPort(day.watch, SPEED, unplug_after=UNPLUGGED_AT) as port:
             tape.names[port.path] = PORT
-            tape.run(typed, lambda: _main(flash, port.path, "--board", BOARD, "--device", str(provisioned)))
+            tape.run(typed, lambda: _main(flash, port.path, "--board", BOARD))
         day.watch.power.on()
         with SerialPort(day.watch, SPEED) as port:
             tape.names[port.path] = PORT
-            for _ in range(2):
-                tape.run(typed, lambda: _main(flash, port.path, "--board", BOARD, "--device", str(provisioned)))
+            tape.run(typed, lambda: _main(flash, port.path, "--board", BOARD))
+            tape.run(f"make provision BOARD={BOARD} PORT={PORT} OPERATOR={OPERATOR}",
+                     lambda: _main(provision, port.path, "--board", BOARD, "--operator", operator))
+            tape.run(typed, lambda: _main(flash, port.path, "--board", BOARD))
             listing = subprocess.run([sys.executable, "-m", "mpremote", "connect", port.path, "ls", "+", "reset"],
                                      capture_output=True, text=True, check=True)
             tape.keep(f"mpremote connect {PORT} ls + reset", listing.stdout)
@@ -106,9 +108,7 @@ def _lines(port: SerialPort, folder: Path, watch: Watch) -> Iterator[str]:
     port.speed = 2
     yield "status"
     yield "fix"
-    yield "enrol"
-    yield f"screenshot {folder}/asked.png"
-    _until(lambda: "template" in watch.nvs.get("muster", {}) and not watch.display.lit)
+    yield f"screenshot {folder}/screen.png"
     yield f"frame {folder}/frame.png"
     yield "log"
     yield "journal"

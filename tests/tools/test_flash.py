@@ -10,10 +10,8 @@ import pytest
 import serial
 
 from simulator.bench import on_bench
-from simulator.day import SETTINGS
 from simulator.devices.chip import Chip
 from simulator.devices.flash import SIZE, table
-from simulator.provision import provision
 from simulator.serial_port import SerialPort
 from simulator.watch import Watch
 from tests.conftest import ROOT
@@ -118,15 +116,6 @@ def plugged(tmp_path):
         watch.close()
 
 
-@pytest.fixture(scope="module")
-def device(tmp_path_factory):
-    """A watch's folder, as provisioning makes it."""
-    folder = tmp_path_factory.mktemp("provision")
-    settings = SETTINGS | {"board": BOARD, "zone": "CET-1CEST,M3.5.0,M10.5.0/3"}
-    made = provision(folder / "made", seed=1, settings=settings)
-    return folder / "made" / "devices" / made.bundle.ueid.hex()
-
-
 def on_board(port: SerialPort) -> dict[str, str]:
     with Board(port.path) as board:
         return board.ask(update.HASHES)
@@ -136,30 +125,30 @@ def digests(files: dict[str, bytes]) -> dict[str, str]:
     return {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
 
 
-def test_a_blank_board_becomes_a_watch_that_passes_its_selftest_and_is_left_alone_by_a_second_flash(
-        tmp_path, device, capsys):
-    with on_bench({"main.py": ""}, tmp_path) as watch, SerialPort(watch, speed=5) as port:
-        flash.flash(port.path, BOARD, device)
+def test_a_provisioned_board_becomes_a_watch_that_passes_its_selftest_and_is_left_alone_by_a_second_flash(
+        tmp_path, capsys):
+    with on_bench({"main.py": ""}, tmp_path, settings={}) as watch, SerialPort(watch, speed=5) as port:
+        provisioned, keys = on_board(port), dict(watch.nvs["muster"])
+        del provisioned["main.py"]
+        flash.flash(port.path, BOARD)
         first = capsys.readouterr().out.splitlines()
-        flash.flash(port.path, BOARD, device)
+        flash.flash(port.path, BOARD)
         second = capsys.readouterr().out.splitlines()
-        provisioned = {path.name: path.read_bytes() for path in (device / "files").iterdir()}
-        files = build(BOARD, "x64") | provisioned
-        assert on_board(port) == digests(files)
-        assert {name: bytes.fromhex(text) for name, text in watch.nvs["muster"].items()} == {
-            path.name: path.read_bytes() for path in (device / "nvs").iterdir()}
+        files = build(BOARD, "x64")
+        assert on_board(port) == digests(files) | provisioned
+        assert provisioned.keys() == {"ca.der", "client.der", "settings.json"}
+        assert watch.nvs["muster"] == keys
     count = len(files)
     assert first[0] == ("board     Generic ESP32S3 module with Octal-SPIRAM with ESP32S3, MicroPython 1.25.0, camera "
                         "module, 8 MB of PSRAM, 8 MB of flash")
     assert first[1].startswith(f"firmware  {count} files for {BOARD}, .mpy for x64, ")
     assert first[2] == f"changed   {count} of {count} files, 0 to delete"
     assert [int(line.split()[0]) for line in first[3:3 + count]][-1] == 100
-    assert first[3 + count:6 + count] == [f"verified  {count} files by SHA-256",
-                                          "keys      client_key, prompt_secret, sign_key", "restart"]
-    assert first[6 + count].startswith("selftest  crypto ok, flash ok, networks ok, clock ")
-    assert first[6 + count].endswith(", gnss ok, board ok, battery ok")
-    assert second[2:5] == [f"changed   0 of {count} files, 0 to delete", "keys      none is new", "restart"]
-    assert second[5].startswith("selftest  crypto ok")
+    assert first[3 + count:5 + count] == [f"verified  {count} files by SHA-256", "restart"]
+    assert first[5 + count].startswith("selftest  crypto ok, flash ok, networks ok, clock ")
+    assert first[5 + count].endswith(", gnss ok, board ok, battery ok")
+    assert second[2:4] == [f"changed   0 of {count} files, 0 to delete", "restart"]
+    assert second[4].startswith("selftest  crypto ok")
 
 
 @pytest.fixture
@@ -175,7 +164,7 @@ def test_only_what_changed_is_written_and_what_is_gone_is_deleted(plugged, firmw
     new = tiny(1) | {"models/network": b"other"}
     with plugged(old) as port:
         firmware(new)
-        flash.flash(port.path, BOARD, None)
+        flash.flash(port.path, BOARD)
         lines = capsys.readouterr().out.splitlines()
         assert on_board(port) == digests(new | {"settings.json": b"{}"})
         with Board(port.path) as board:
@@ -187,11 +176,11 @@ def test_only_what_changed_is_written_and_what_is_gone_is_deleted(plugged, firmw
 def test_a_watch_that_cannot_start_says_why(plugged, firmware, capsys):
     firmware(tiny(1) | {"main.py": b"print('muster: settings.json: missing')"})
     with plugged() as port:
-        flash.flash(port.path, BOARD, None)
+        flash.flash(port.path, BOARD)
         assert capsys.readouterr().out.splitlines()[-1] == "it does not start yet: settings.json: missing"
         firmware(tiny(1) | {"main.py": b"1/0"})
         with pytest.raises(BoardError, match="written and verified, but it does not start: make console shows why$"):
-            flash.flash(port.path, BOARD, None)
+            flash.flash(port.path, BOARD)
 
 
 def test_a_selftest_that_fails_names_the_part(plugged, firmware, monkeypatch):
@@ -199,18 +188,18 @@ def test_a_selftest_that_fails_names_the_part(plugged, firmware, monkeypatch):
     files = tiny(1)
     firmware(files | {"main.py": files["main.py"].replace(b"crypto   ok", b"crypto   ok\\ngnss     FAILED")})
     with plugged() as port, pytest.raises(BoardError, match="written and verified, but its self-test fails: gnss$"):
-        flash.flash(port.path, BOARD, None)
+        flash.flash(port.path, BOARD)
 
 
 # ROMFS
 
 
-def test_an_image_with_romfs_keeps_the_networks_there_and_the_watch_finds_them(tmp_path, device, capsys):
-    with (on_bench({"main.py": "", "models/old": "1"}, tmp_path, chip=Chip(has_romfs=True)) as watch,
+def test_an_image_with_romfs_keeps_the_networks_there_and_the_watch_finds_them(tmp_path, capsys):
+    with (on_bench({"main.py": "", "models/old": "1"}, tmp_path, settings={}, chip=Chip(has_romfs=True)) as watch,
           SerialPort(watch, speed=5) as port):
-        flash.flash(port.path, BOARD, device)
+        flash.flash(port.path, BOARD)
         first = capsys.readouterr().out
-        flash.flash(port.path, BOARD, device)
+        flash.flash(port.path, BOARD)
         second = capsys.readouterr().out
         assert not any(path.startswith("models/") for path in on_board(port))
         with Board(port.path) as board:
@@ -225,7 +214,7 @@ def test_networks_that_do_not_fit_into_romfs_stay_in_the_file_system(plugged, fi
     monkeypatch.setattr(flash, "examine", lambda board: dataclasses.replace(image.examine(board), rom=4096))
     firmware(tiny(1))
     with plugged() as port:
-        flash.flash(port.path, BOARD, None)
+        flash.flash(port.path, BOARD)
         assert "models/network" in on_board(port)
     assert "romfs" not in capsys.readouterr().out
 
@@ -233,11 +222,11 @@ def test_networks_that_do_not_fit_into_romfs_stay_in_the_file_system(plugged, fi
 def test_a_board_that_is_unplugged_while_romfs_is_written_says_what_it_will_be_and_is_made_whole(plugged, firmware):
     firmware(tiny(1) | {"models/network": os.urandom(40_000)})
     with plugged(unplug_after=40_000, chip=Chip(has_romfs=True)) as port, pytest.raises(Unplugged) as raised:
-        flash.flash(port.path, BOARD, None)
+        flash.flash(port.path, BOARD)
     assert str(raised.value) == (f"{port.path}: the board went away while its ROMFS was written; it starts and finds "
                                  "no networks: plug it in and flash again")
     with plugged(watch=port._watch) as again:
-        flash.flash(again.path, BOARD, None)
+        flash.flash(again.path, BOARD)
 
 
 # one-line errors
@@ -255,25 +244,11 @@ def said(monkeypatch, capsys):
     return say
 
 
-def test_wrong_arguments_are_one_line_before_anything_is_written(tmp_path, said):
-    (tmp_path / "no device").mkdir()
+def test_wrong_arguments_are_one_line_before_anything_is_written(said):
     assert said() == "flash: port: missing: say PORT=/dev/ttyACM0"
     assert said("/dev/none") == "flash: port: /dev/none is not there: is the board plugged in?"
     assert said("/dev/null") == "flash: port: /dev/null is no serial port"
     assert said("/dev/none", "--board", "../main") == "flash: board: no firmware/boards/../main.py"
-    assert said("/dev/null", "--device", str(tmp_path / "no device")) == (
-        f"flash: {tmp_path / 'no device'}: not a device folder of provisioning: it has no files/ and nvs/")
-
-
-def test_a_device_of_another_board_is_refused(tmp_path):
-    for kind in ("files", "nvs"):
-        (tmp_path / kind).mkdir()
-    settings = tmp_path / "files" / "settings.json"
-    for text, reason in (("{}", "missing"), ("[", "missing"), ('{"board": "other"}', f"other, and BOARD is {BOARD}")):
-        settings.write_text(text)
-        with pytest.raises(flash.FlashError) as error:
-            flash.flash("/dev/none", BOARD, tmp_path)
-        assert str(error.value) == f"{tmp_path}/files/settings.json: board: {reason}"
 
 
 def test_a_port_that_another_program_has_is_busy(plugged, said):
@@ -287,7 +262,7 @@ def test_a_port_that_may_not_be_opened(monkeypatch):
 
     monkeypatch.setattr(serial, "Serial", refuse)
     with pytest.raises(BoardError, match="^port: /dev/tty may not be opened: is this user in the group dialout?"):
-        flash.flash("/dev/tty", BOARD, None)
+        flash.flash("/dev/tty", BOARD)
 
 
 def test_a_port_where_nobody_answers(monkeypatch):
@@ -295,7 +270,7 @@ def test_a_port_where_nobody_answers(monkeypatch):
     ours, theirs = os.openpty()
     try:
         with pytest.raises(BoardError, match="^/dev/pts/[0-9]+: no MicroPython answers: write an image with the cam"):
-            flash.flash(os.ttyname(theirs), BOARD, None)
+            flash.flash(os.ttyname(theirs), BOARD)
     finally:
         os.close(ours)
         os.close(theirs)
@@ -313,7 +288,7 @@ def test_what_the_board_lacks_is_named_before_anything_is_written(plugged, chip,
     files = tiny(1)
     with plugged(files, chip=chip) as port:
         with pytest.raises(BoardError) as raised:
-            flash.flash(port.path, BOARD, None)
+            flash.flash(port.path, BOARD)
         assert str(raised.value).startswith(f"{port.path}: {error}")
         assert on_board(port) == digests(files)
 
@@ -361,7 +336,7 @@ def test_a_board_without_a_journal_gets_the_table_and_blank_blocks_for_its_files
     monkeypatch.setattr(flash, "examine", lambda board: dataclasses.replace(image.examine(board), labels=("vfs",)))
     firmware(tiny(1))
     with plugged({"other.py": b"1"}) as port:
-        flash.flash(port.path, BOARD, None)
+        flash.flash(port.path, BOARD)
         assert on_board(port) == digests(tiny(1) | {"other.py": b"1"})
     assert calls == [("--port", port.path, "erase-region", "0x290000", "0x2000"),
                      ("--port", port.path, "write-flash", "0x8000", str(ROOT / "build" / "flash" / "partitions.bin"))]
@@ -380,7 +355,7 @@ def test_a_file_system_that_is_too_full_is_said_before_anything_is_written(plugg
     firmware(tiny(1) | {"models/large": bytes(3 << 20)})
     with plugged() as port:
         with pytest.raises(BoardError, match="KB free in its file system, 31[0-9][0-9] KB are to be written: make er"):
-            flash.flash(port.path, BOARD, None)
+            flash.flash(port.path, BOARD)
         assert on_board(port) == {}
 
 
@@ -405,7 +380,7 @@ def exchange(tmp_path_factory):
     watch = Watch(tiny(1), tmp_path_factory.mktemp("exchange") / "watch", start_unix_s=START)
     with pytest.MonkeyPatch.context() as patch, SerialPort(watch, speed=5) as port:
         patch.setattr(flash, "build", lambda board, architecture: tiny(2))
-        flash.flash(port.path, BOARD, None)
+        flash.flash(port.path, BOARD)
         sent = port.received
     watch.close()
     return sent
@@ -419,12 +394,12 @@ def test_unplugged_anywhere_the_old_firmware_or_the_new_starts_whole_and_a_secon
     port = plugged(tiny(1), unplug_after=cut)
     watch = port._watch
     with port, pytest.raises(BoardError) as raised:
-        flash.flash(port.path, BOARD, None)
+        flash.flash(port.path, BOARD)
     assert str(raised.value).startswith((f"{port.path}: the board went away while ", f"port: {port.path} is not there"))
     assert "\n" not in str(raised.value)
     assert lives(watch) in ("1 1 1", "2 2 2")
     with plugged(watch=watch) as again:
-        flash.flash(again.path, BOARD, None)
+        flash.flash(again.path, BOARD)
         assert on_board(again) == digests(tiny(2))
     watch.power.off()
     assert lives(watch) == "2 2 2"
@@ -433,12 +408,12 @@ def test_unplugged_anywhere_the_old_firmware_or_the_new_starts_whole_and_a_secon
 def test_the_state_of_an_unplugged_board_is_said_and_what_was_written_is_kept(plugged, firmware, capsys):
     firmware(tiny(2))
     with plugged(unplug_after=9000) as port, pytest.raises(Unplugged) as raised:
-        flash.flash(port.path, BOARD, None)
+        flash.flash(port.path, BOARD)
     assert str(raised.value) == (f"{port.path}: the board went away while models/network was written; there is no "
                                  "firmware on it yet: plug it in and flash again")
     capsys.readouterr()
     with plugged(watch=port._watch) as again:
-        flash.flash(again.path, BOARD, None)
+        flash.flash(again.path, BOARD)
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "changed   5 of 5 files, 0 to delete"
     assert [line.split()[2] for line in lines[3:6]] == ["models/network,", "muster/one.mpy,", "muster/two.mpy,"]

@@ -97,9 +97,14 @@ def said(*arguments: str | Path) -> str:
 
 def test_what_cannot_be_is_one_line(tmp_path):
     (tmp_path / "bad.json").write_text('{"ueid": "mine"}')
+    (tmp_path / "cut.json").write_text("{")
+    (tmp_path / "list.json").write_text("[]")
     (tmp_path / "empty").mkdir()
     assert said("/dev/none", "--board", "toaster") == "provision: board: no firmware/boards/toaster.py"
     assert said("/dev/none", "--settings", tmp_path / "bad.json") == "provision: settings: ueid: set by provisioning"
+    for name, reason in (("none", "No such file or directory"), ("cut", "not JSON"), ("list", "not an object")):
+        path = tmp_path / f"{name}.json"
+        assert said("/dev/none", "--settings", path) == f"provision: {path}: {reason}"
     assert said("/dev/none", "--operator", tmp_path / "new") == (
         "provision: port: /dev/none is not there: is the board plugged in?")
     assert said("/dev/none", "--operator", tmp_path / "empty") == (
