@@ -5,13 +5,13 @@ A file a partition, each compared by SHA-256 with the board's own, readable by i
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import sys
 from binascii import Error, a2b_base64
 from pathlib import Path
 
+from tools import command
 from tools.board import Board
 from tools.port import BoardError
 
@@ -73,16 +73,10 @@ def _keep(path: Path, data: bytes) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.backup", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("port", nargs="?", default="", help="serial port of the board, such as /dev/ttyACM0")
+    parser = command.parser("backup", __doc__)
     parser.add_argument("--out", type=Path, default=OUT, help="folder of the copies, build/backup unless given")
     options = parser.parse_args()
-    try:
-        backup(options.port, options.out)
-    except (BoardError, OSError) as error:
-        print(f"backup: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command.run("backup", lambda: backup(options.port, options.out), OSError)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ person types, lines are read from the standard input.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from prompt_toolkit.completion import NestedCompleter
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from tools import picture
+from tools import command, picture
 from tools.port import BoardError
 from tools.session import Block, Session
 
@@ -154,16 +153,13 @@ def simulated() -> Iterator[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.console", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("port", help="serial port of the board, or sim")
-    options = parser.parse_args()
-    try:
-        with simulated() if options.port == "sim" else contextlib.nullcontext(options.port) as port:
-            converse(port)
-    except BoardError as error:
-        print(f"console: {error}", file=sys.stderr)
-        return 1
-    return 0
+    options = command.parser("console", __doc__).parse_args()
+    return command.run("console", lambda: _converse(options.port))
+
+
+def _converse(port: str) -> None:
+    with simulated() if port == "sim" else contextlib.nullcontext(port) as its_port:
+        converse(its_port)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ Keys, template, settings, firmware and journal are erased block by block; the Mi
 
 from __future__ import annotations
 
-import argparse
 import sys
 
+from tools import command
 from tools.board import Board
 from tools.port import BoardError
 
@@ -34,19 +34,19 @@ def erase(port: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.erase", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("port", nargs="?", default="", help="serial port of the board, such as /dev/ttyACM0")
+    parser = command.parser("erase", __doc__)
     parser.add_argument("--yes", action="store_true", help="do not ask")
     options = parser.parse_args()
+    return command.run("erase", lambda: _erase(options.port, options.yes))
+
+
+def _erase(port: str, is_sure: bool) -> None:
     try:
-        if not options.yes and input(f"erase all records, keys and firmware on {options.port}? yes/no ") != "yes":
-            print("nothing was erased")
-            return 1
-        erase(options.port)
-    except (BoardError, EOFError) as error:
-        print(f"erase: {error or 'say yes, or --yes'}", file=sys.stderr)
-        return 1
-    return 0
+        if not is_sure and input(f"erase all records, keys and firmware on {port}? yes/no ") != "yes":
+            raise BoardError("nothing was erased")
+    except EOFError:
+        raise BoardError("say yes, or --yes") from None
+    erase(port)
 
 
 if __name__ == "__main__":

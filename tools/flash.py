@@ -6,7 +6,6 @@ is compiled for it, update.py how that gets there whole. What is the watch's own
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import re
 import struct
@@ -16,7 +15,7 @@ import time
 from pathlib import Path
 
 from simulator.devices.flash import table
-from tools import rom
+from tools import command, rom
 from tools.board import Board
 from tools.firmware import CompileError, boards, build
 from tools.image import JOURNAL, Image, examine
@@ -126,16 +125,10 @@ def _await_selftest(port: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.flash", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("port", nargs="?", default="", help="serial port of the board, such as /dev/ttyACM0")
+    parser = command.parser("flash", __doc__)
     parser.add_argument("--board", default="esp32_s3_eye", help=", ".join(boards()))
     options = parser.parse_args()
-    try:
-        flash(options.port, options.board)
-    except (FlashError, BoardError, CompileError) as error:
-        print(f"flash: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command.run("flash", lambda: flash(options.port, options.board), FlashError, CompileError)
 
 
 if __name__ == "__main__":

@@ -25,9 +25,10 @@ from simulator.day import SETTINGS
 from simulator.provision import HOST, Operator, ProvisionError, check_settings
 from simulator.receiver.state import StateError
 from simulator.receiver.store import StoreError
+from tools import command
 from tools.board import Board
 from tools.firmware import boards
-from tools.port import COMES_BACK_S, BoardError, Line
+from tools.port import COMES_BACK_S, Line
 from tools.session import Session
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -131,8 +132,7 @@ def simulated(name: str) -> Iterator[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.provision", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("port", nargs="?", default="", help="serial port of the watch, or sim")
+    parser = command.parser("provision", __doc__)
     parser.add_argument("--board", default="esp32_s3_eye", help=", ".join(boards()))
     parser.add_argument("--operator", type=Path, default=OPERATOR, metavar="FOLDER",
                         help="the operator's authority and receiver, made where there is none; build/operator")
@@ -141,12 +141,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="also a watch that is provisioned: new keys, a new wearer")
     parser.add_argument("--no-enrol", action="store_true", help="leave the enrolment to `enrol` on the console")
     options = parser.parse_args()
-    try:
-        _run(options)
-    except (ProvisioningError, ProvisionError, BoardError, StateError, StoreError) as error:
-        print(f"provision: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command.run("provision", lambda: _run(options), ProvisioningError, ProvisionError, StateError, StoreError)
 
 
 def _run(options: argparse.Namespace) -> None:
