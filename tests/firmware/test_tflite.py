@@ -57,6 +57,32 @@ def test_operator_equals_reference_kernel(vm, make, rng):
     assert_as_reference(vm, [make(rng) for _ in range(20)])
 
 
+MULTIPLIERS = """
+from array import array
+from muster.vision.scales import from_float32, multiplier, multipliers, product, quotient
+result = []
+for a, words, c in data:
+    a, c = from_float32(a), from_float32(c)
+    quick = multipliers(a, array("I", words), c)
+    result.append(quick == [multiplier(quotient(product(a, from_float32(b)), c)) for b in words])
+"""
+
+
+def test_multipliers_without_a_division_are_those_with_it(vm):
+    """At random, subnormal and largest, and where the last bit hangs on what the quick way leaves out."""
+    rng = np.random.default_rng(1)
+
+    def floats(count: int) -> list[int]:
+        return np.float32(10 ** rng.uniform(-4, 0, count)).view(np.uint32).tolist()
+
+    rows = [[*floats(1), [*floats(200), 1, 0x7FFFFF, 0x800000], *floats(1)] for _ in range(20)]
+    close = [(1008031812, 1010056996, 1040043719), (982077861, 1009540000, 981195107),
+             (1018888719, 1006673308, 923988699), (1050932516, 1006886672, 1009542903),
+             (1075227965, 1011443764, 984181352), (925834727, 1007564507, 990897369)]
+    rows += [[a, [b], c] for a, b, c in close] + [[1, floats(3), 1]]
+    assert all(vm(MULTIPLIERS, rows))
+
+
 @pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
 @quick
 @given(rng=seeds)
@@ -142,11 +168,13 @@ def test_a_dropped_model_is_freed(vm):
 import gc
 from muster.vision import tflite
 gc.collect()
-before = gc.mem_alloc()
-net = tflite.load(data)
-net.invoke()
-net = None
-gc.collect()
-result = gc.mem_alloc() - before
+before, left = gc.mem_alloc(), []
+for _ in range(6):
+    net = tflite.load(data)
+    net.invoke()
+    net = None
+    gc.collect()
+    left.append(gc.mem_alloc() - before)
+result = min(left)  # a weight that looks like an address may keep it once, on 32 bits, but not each time
 """
     assert vm(script, str(ROOT / "models" / "embedder.tflite")) < 4096

@@ -19,7 +19,7 @@ from .operator import (
     require_int8,
     set_row,
 )
-from .scales import FLOAT_BITS, multiplier, product, quotient, rounded
+from .scales import FLOAT_BITS, multiplier, multipliers, product, quotient, rounded
 
 RAISED = accumulator.RAISED
 SIDE = 3  # a depthwise kernel is taken in blocks of 3x3 taps
@@ -62,9 +62,9 @@ class _Window(Imagewise):
     def _tabulate(self, graph, output, terms: int, term_step: int, row_step: int, raised: int):
         """The requantisation table, for accumulators that are `raised` above their value."""
         self.table = new_table(self.channels)
+        table, above_least, largest = self.table, self.x.zero + 128, terms * 255 * 128
         for channel, bias, total, scale in self._each_channel(graph, output, terms, term_step, row_step):
-            zero_part = (self.x.zero + 128) * total
-            set_row(self.table, channel, bias - zero_part - raised, abs(bias) + terms * 255 * 128, scale)
+            set_row(table, channel, bias - above_least * total - raised, abs(bias) + largest, scale)
 
     def _each_channel(self, graph, output, terms: int, term_step: int, row_step: int):
         """(channel, its bias, the sum of its weights, its multiplier); channel c's weights begin at byte c * row_step
@@ -76,15 +76,17 @@ class _Window(Imagewise):
         graph.add_work(self.batch * self.out_h * self.out_w * count * terms)
         sums = array("I", bytes(4 * count))
         accumulator.row_sums(sums, memoryview(graph.data)[weights.at :], count, terms, term_step, row_step)
+        biases = graph.int32s(self.bias) if self.bias is not None else [0] * count
+        if weights.scales > 1:
+            scales = multipliers(self.x.scale(), weights.scale_words(), output.scale())
+        else:
+            scales = [multiplier(quotient(self._scale(), output.scale()))] * count
         for channel in range(count):
-            bias = graph.int32(self.bias, channel) if self.bias is not None else 0
-            if channel == 0 or weights.scales > 1:
-                scale = multiplier(quotient(self._scale(channel), output.scale()))
-            yield channel, bias, sums[channel] - RAISED, scale
+            yield channel, biases[channel], sums[channel] - RAISED, scales[channel]
 
-    def _scale(self, channel: int) -> "tuple[int, int]":
-        """What an accumulator of this channel counts in, as TFLite rounds it."""
-        return product(self.x.scale(), self.weights.scale(channel))
+    def _scale(self) -> "tuple[int, int]":
+        """What the accumulators count in where the weights have one scale, as TFLite rounds it."""
+        return product(self.x.scale(), self.weights.scale())
 
     def _stage(self):
         """Copy the input into the map, as unsigned bytes with the padding around."""
@@ -179,9 +181,8 @@ class FullyConnected(Convolution):
         self._map(0, 0, 1, 1)
         self._prepare(graph, output, options.i8(0))
 
-    def _scale(self, channel):
-        scale = super()._scale(channel)
-        return scale if self.weights.scales > 1 else rounded(scale, FLOAT_BITS)
+    def _scale(self):
+        return rounded(super()._scale(), FLOAT_BITS)
 
 
 class Depthwise(_Window):

@@ -36,7 +36,7 @@ class Pad(Imagewise):
         require_int8(output)
         require_same_scale(x, output)
         require(len(x.shape) == 4 and amounts.shape == (4, 2), "only maps of 4 dimensions can be padded")
-        amounts = [graph.int32(amounts, i) for i in range(8)]
+        amounts = list(graph.int32s(amounts))
         require(min(amounts) >= 0 and amounts[:2] == [0, 0] == amounts[6:], "only height and width can be padded")
         expected = tuple([n + amounts[2 * i] + amounts[2 * i + 1] for i, n in enumerate(x.shape)])
         require(output.shape == expected, "the output's shape is {}, not {}".format(output.shape, expected))
@@ -93,7 +93,7 @@ class ResizeNearest(Imagewise):
         require_same_scale(x, output)
         require(len(x.shape) == 4 and size.shape == (2,), "only maps of 4 dimensions can be resized")
         self.batch, height, width, self.depth = x.shape
-        out_h, self.out_w = graph.int32(size, 0), graph.int32(size, 1)
+        out_h, self.out_w = graph.int32s(size)
         expected = (self.batch, out_h, self.out_w, self.depth)
         require(output.shape == expected, "the output's shape is {}, not {}".format(output.shape, expected))
         self.row = width * self.depth

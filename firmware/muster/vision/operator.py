@@ -133,8 +133,9 @@ def new_table(channels: int) -> array:
 def set_row(table: array, row: int, bias: int, largest: int, scale: "tuple[int, int]"):
     """Fill one row: `bias` is added first, then the sum, at most `largest` in magnitude, times `scale` (Q31, shift)."""
     q, shift = scale
-    left, right = max(shift, 0), max(-shift, 0)
-    require(largest << left < ACC_LIMIT, "an accumulator could overflow")
+    left, right = (shift, 0) if shift > 0 else (0, -shift)
+    if largest << left >= ACC_LIMIT:
+        raise ModelError("an accumulator could overflow")
     if right > 30:
         q, right = 0, 0
     at = row * COLUMNS

@@ -69,7 +69,7 @@ class Mean(Imagewise):
         x, axes = activation_tensor(inputs, 0), constant_tensor(inputs, 1, "int32")
         require_int8(output)
         require(len(x.shape) == 4, "only maps [batch, height, width, channels] are supported")
-        given = sorted([graph.int32(axes, i) % 4 for i in range(min(axes.elements, 4))])
+        given = sorted([axis % 4 for axis in graph.int32s(axes)[:4]])
         require(given == [1, 2], "only the mean over height and width is supported")
         self.batch, height, width, self.channels = x.shape
         count, expected = output.elements, self.batch * self.channels

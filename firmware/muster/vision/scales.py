@@ -49,8 +49,11 @@ def multiplier(number: "tuple[int, int]", highest: int = 15) -> "tuple[int, int]
     the shift is above `highest`."""
     m, x = number
     length = bit_length(m)
-    shift = length + x
     q = m << (31 - length) if length <= 31 else ((m >> (length - 32)) + 1) >> 1
+    return _checked(q, length + x, highest)
+
+
+def _checked(q: int, shift: int, highest: int) -> "tuple[int, int]":
     if q == 1 << 31:
         q >>= 1
         shift += 1
@@ -59,6 +62,27 @@ def multiplier(number: "tuple[int, int]", highest: int = 15) -> "tuple[int, int]
     if shift > highest:
         raise ModelError("a quantisation multiplier is too large")
     return q, shift
+
+
+def multipliers(a: "tuple[int, int]", words: "array[int]", c: "tuple[int, int]") -> "list[tuple[int, int]]":
+    """multiplier(quotient(product(a, b), c)) for the float32 b of each of these words; a and c are float32 too.
+
+    A product with a / c of 58 bits stands in for the division wherever what it lacks cannot change the answer.
+    """
+    ratio = (a[0] << 58) // c[0]  # less than 1 too low
+    plain = a[0] > 0x7FFFFF < c[0]
+    found = []
+    for word in words:
+        exponent = word >> 23
+        if plain and 0 < exponent < 255:
+            n = ratio * (word & 0x7FFFFF | 0x800000) >> 30  # 51 to 53 bits, less than 2 too low
+            cut = 22 if n >> 52 else 21 if n >> 51 else 20
+            above = (n & (1 << cut) - 1) - (1 << cut - 1)  # the half that decides on the last of 31 bits
+            if above > 0 or above < -2:
+                found.append(_checked((n >> cut) + (above > 0), cut + exponent + a[1] - c[1] - 147, 15))
+                continue
+        found.append(multiplier(quotient(product(a, from_float32(word)), c)))
+    return found
 
 
 def to_int(number: "tuple[int, int]", limit: int) -> int:

@@ -1,5 +1,7 @@
 """A tensor of a .tflite file: shape, type, quantisation and where its data lie."""
 
+from array import array
+
 from .flatbuffer import ModelError, Reader, Table
 from .scales import from_float32
 
@@ -39,9 +41,9 @@ class Tensor:
         zeros_at, zeros = table.vector(3, 8, MAX_DIMENSION)
         self.axis = table.i32(6)
         self.zero = self.reader.i64(zeros_at) if zeros else 0
-        for i in range(zeros):
-            if self.reader.i64(zeros_at + 8 * i) != self.zero:
-                raise ModelError("tensor '{}': zero points differ".format(self.name))
+        data = memoryview(self.reader.data)[zeros_at : zeros_at + 8 * zeros]
+        if data != bytes(data[:8]) * zeros:
+            raise ModelError("tensor '{}': zero points differ".format(self.name))
         if not -128 <= self.zero <= 127:
             raise ModelError("tensor '{}': zero point {} is outside int8".format(self.name, self.zero))
 
@@ -60,3 +62,7 @@ class Tensor:
         if self.scales == 0:
             raise ModelError("tensor '{}' is not quantised".format(self.name))
         return from_float32(self.reader.u32(self.scales_at + 4 * (index if self.scales > 1 else 0)))
+
+    def scale_words(self) -> "array[int]":
+        """The float32 of all channels' scales."""
+        return array("I", self.reader.data[self.scales_at : self.scales_at + 4 * self.scales])

@@ -1,6 +1,7 @@
 """Reads a .tflite file as it is, plans an arena for its tensors and runs it: int8 networks, schema version 3."""
 
 import os
+from array import array
 
 import uctypes
 
@@ -98,9 +99,9 @@ class Graph:
         """Whether the vector kernels may read these constants where they lie."""
         return uctypes.addressof(self.data) + at & 15 == 0 and at + size <= len(self.data)
 
-    def int32(self, tensor: Tensor, index: int) -> int:
-        """An element of a constant int32 tensor."""
-        return self.reader.i32(tensor.at + 4 * index)
+    def int32s(self, tensor: Tensor) -> "array[int]":
+        """The elements of a constant int32 tensor."""
+        return array("i", self.data[tensor.at : tensor.at + tensor.size])
 
 
 class Model:
