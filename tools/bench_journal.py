@@ -32,7 +32,9 @@ DAYS = SETUP + """
 from muster import records
 
 class Result:
-    outcome, reason, tries, score_e4, needs_person = 0, 0, 1, 9310, False
+    outcome, reason, tries, score_e4, needs_person, flaws = 0, 0, 1, 9310, False, []
+    class quality:
+        brightness, contrast, glare_pm, sharpness_pm, eyes_px, yaw, pitch = 120, 48, 3, 210, 31, -4, 2
 
 HASH = bytes(range(200, 208))
 journal = Journal(Flash(256))
