@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 
 from simulator.accounts import Entry, written
+from simulator.cores import one_core
 from simulator.day import ROOT, firmware_digest, wear
 from simulator.provision import Bundle
 from simulator.receiver_process import Address
@@ -69,7 +70,7 @@ def _live(task: Task) -> Lived:
         raise OtherFirmwareError(f"{os.uname().nodename}: its firmware and networks are not this machine's")
     cv2.setNumThreads(1)  # each core has a watch of its own
     started_s, error = _cpu_s(), ""
-    with tempfile.TemporaryDirectory(prefix="muster-") as folder:
+    with one_core(), tempfile.TemporaryDirectory(prefix="muster-") as folder:
         with wear(task.scenario, Path(folder), task.bundle, task.receiver, images=IMAGES) as (watch, _):
             try:
                 watch.run(until_s=task.scenario.hours * 3600)

@@ -90,9 +90,6 @@ def _run_one(file: str, folder: Path, how: Options) -> Result:
             print(f"\r{virtual_s / 3600:5.2f} h lived, {time.perf_counter() - started:.1f} s",
                   end="" if is_terminal else "\n", file=sys.stderr, flush=True)
 
-    # In lockstep one process runs at a time: a switch on one core is quicker than waking the other core.
-    if hasattr(os, "sched_setaffinity"):  # Linux has it
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     result = runs.run(file, folder, how, progress)
     print("", file=sys.stderr)
     if result.values:

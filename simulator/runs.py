@@ -13,6 +13,7 @@ from typing import Any
 
 from simulator import pace
 from simulator import scenario as scenarios
+from simulator.cores import one_core
 from simulator.day import live
 from simulator.devices.camera import SceneError
 from simulator.expect import Verdict, judge
@@ -82,7 +83,8 @@ def run(file: str, folder: Path, options: Options, progress: Callable[[float], N
     started = time.perf_counter()
     try:
         scenario = load(file, options)
-        day = live(scenario, folder, progress, options.bits, options.speed)
+        with one_core():
+            day = live(scenario, folder, progress, options.bits, options.speed)
     except CANNOT as error:
         result.error = f"{result.file}: {error}" if not isinstance(error, ScenarioError) else str(error)
         result.wall_s = time.perf_counter() - started

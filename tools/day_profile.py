@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from simulator.cores import one_core
 from simulator.day import begin
 from simulator.scenario import Scenario
 
@@ -28,7 +28,7 @@ def profile(scenario: Scenario, folder: Path) -> dict[str, float]:
 
         return call
 
-    with begin(scenario, folder) as day:
+    with one_core(), begin(scenario, folder) as day:  # as the command does
         watch = day.watch
         processor = watch.processor
         serve = processor._serve
@@ -42,13 +42,8 @@ def profile(scenario: Scenario, folder: Path) -> dict[str, float]:
         processor._serve = serve_timed  # type: ignore[method-assign]
         watch.receiver.says = timed(watch.receiver.says, lambda: "gnss")  # type: ignore[method-assign]
         watch.camera.capture = timed(watch.camera.capture, lambda: "camera")  # type: ignore[method-assign]
-        cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-        if cores:
-            os.sched_setaffinity(0, {max(cores)})  # as the command does
         began = time.perf_counter()
         watch.run(until_s=scenario.hours * 3600)
         wall_s = time.perf_counter() - began
-        if cores:
-            os.sched_setaffinity(0, cores)
     spent["host"] = wall_s - sum(spent.values())
     return dict(spent.most_common())
