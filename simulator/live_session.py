@@ -241,7 +241,7 @@ class Session:
     def _wake(self, is_off: bool = False) -> None:
         """What is done to a watch in a pause takes time, so it goes on. Raises CommandError."""
         self._must_go_on("1")
-        if not (self._watch.processor.is_on or is_off):
+        if not (self._watch.is_on or is_off):
             raise CommandError("the watch is off")
         if SPEEDS[self._speed] == 0 and not self._stepping:
             self._forward("1")

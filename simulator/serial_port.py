@@ -93,7 +93,7 @@ class SerialPort:
 
     def _hand_on(self) -> None:
         """What was heard goes to the watch; while it boots, the cable's own chip keeps it."""
-        if not self._watch.processor.is_on:
+        if not self._watch.is_on:
             return
         with self._lock:
             heard = bytes(self._heard)

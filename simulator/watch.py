@@ -107,7 +107,7 @@ class Watch:
     def _plan_cut(self, after_flash_ops: int) -> bool:
         """Tell the watch that runs; False where none does."""
         self.processor.deliver(p.FLASH_CUT, payload=b"%d" % after_flash_ops)
-        return self.processor.is_on
+        return self.is_on
 
     def reset(self) -> None:
         """Pull the reset pin."""
@@ -197,6 +197,11 @@ class Watch:
             self.world.at(self._unplug_us, self._unplug)
         elif self._unplug_us:
             self.plug(False)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the VM runs; a watch that is off or starting hears nothing."""
+        return self.processor.is_on
 
     @property
     def is_stuck(self) -> bool:

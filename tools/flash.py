@@ -20,12 +20,12 @@ from tools.board import Board
 from tools.firmware import CompileError, boards, build
 from tools.image import JOURNAL, Image, examine
 from tools.port import COMES_BACK_S, BoardError, Line
+from tools.session import PROMPT, REPL
 from tools.update import Update
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE_OFFSET, TABLE_BYTES, FIRST_BLOCKS_BYTES = 0x8000, 0xC00, 0x2000
 SELFTEST_S, BOOT_S = 40, 20
-PROMPT, REPL = b"muster> ", b">>> "
 VERDICT = re.compile(r"(\w+) +(ok|FAILED|not yet)")
 class FlashError(Exception):
     """One line: what could not be done and why."""

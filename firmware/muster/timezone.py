@@ -16,11 +16,6 @@ class TzError(Exception):
     """One line: the field of the TZ text, and what is wrong with it."""
 
 
-def days_from_civil(year: int, month: int, day: int) -> int:
-    """The day of a date of the Gregorian calendar; year 1 to 9999, month from 1, day from 1."""
-    return _before_year(year) + _before_month(year, month) + day - 1
-
-
 def civil_from_days(days: int):
     """(year, month, day) of a day."""
     year = (days + _EPOCH) * 400 // 146097 + 1  # right, or off by one

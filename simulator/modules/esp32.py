@@ -3,7 +3,7 @@
 import json
 
 import _link
-from protocol import EXT0, EXT1, GPIO, NVS_COMMIT, POWER_CUT, WAKE_ON
+from protocol import EXT0, EXT1, GPIO, POWER_CUT, WAKE_ON
 from protocol import NVS as _NVS
 
 _BLOCK = 4096
@@ -140,7 +140,7 @@ def _wake_on(source, pins, level, last):
 
 def _keep(namespace, values):
     _nvs[namespace] = values
-    _link.call(_NVS, NVS_COMMIT, 0, json.dumps([namespace, values]).encode())
+    _link.call(_NVS, 0, 0, json.dumps([namespace, values]).encode())
 
 
 def idf_heap_info(capabilities):

@@ -151,10 +151,9 @@ def test_days_and_dates_agree_from_1970_to_2100(vm):
     assert vm("""
 from hashlib import sha256
 from binascii import hexlify
-from muster.timezone import civil_from_days, days_from_civil, iso_date
+from muster.timezone import iso_date
 sums = sha256()
 for day in range(data):
-    assert days_from_civil(*civil_from_days(day)) == day
     sums.update(iso_date(day).encode())
 result = hexlify(sums.digest()).decode()
 """, len(dates)) == hashlib.sha256("".join(d.isoformat() for d in dates).encode()).hexdigest()

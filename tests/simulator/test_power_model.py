@@ -152,7 +152,7 @@ def test_a_press_ends_a_deep_sleep_and_a_power_cut_ends_it_for_good(boot_watch):
     assert [us for us, _ in watch.boots] == [400_000, 10_400_000, 70_800_000]
     watch.power.off()
     watch.run(until_s=300)
-    assert len(watch.boots) == 3 and not watch.processor.is_on
+    assert len(watch.boots) == 3 and not watch.is_on
     watch.power.on()
     watch.run(until_s=301)
     assert watch.printed()[-1] == "1 0"

@@ -163,7 +163,7 @@ def test_a_cable_that_comes_off_ends_the_connection_and_the_power(tmp_path):
                 line.write(b"\r" * 50)
                 while True:
                     line.read(1)
-        assert simulated.received == 40 and not watch.processor.is_on
+        assert simulated.received == 40 and not watch.is_on
     watch.power.on()
     with SerialPort(watch) as again:
         assert mpremote(again, "eval", "2") == "2\n"
@@ -174,7 +174,7 @@ def test_a_watch_that_computes_for_ever_is_left_all_the_same(tmp_path):
     watch = Watch({"main.py": b"while True: pass"}, tmp_path / "watch", start_unix_s=START)
     with SerialPort(watch, speed=100):
         time.sleep(0.3)
-    assert not watch.processor.is_on
+    assert not watch.is_on
     watch.close()
 
 

@@ -107,7 +107,7 @@ def plugged(tmp_path):
         if watch is None:
             watch = Watch(files or {}, tmp_path / f"watch{len(watches)}", start_unix_s=START, **settings)
             watches.append(watch)
-        elif not watch.processor.is_on:
+        elif not watch.is_on:
             watch.power.on()
         return SerialPort(watch, speed=5, unplug_after=unplug_after)
 
