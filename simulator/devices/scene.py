@@ -157,8 +157,15 @@ class _Drawn(View):
         self._scene = scene
         self._person = people.Person(seed)
         self._company = None if scene.company is None else people.Person(scene.company)
+        self._drawn: tuple[tuple[int, int, float], np.ndarray] | None = None  # a person keeps still: frame after frame
 
     def picture(self, width: int, height: int, shown_us: int, level: float) -> np.ndarray:
+        asked = width, height, level
+        if self._drawn is None or self._drawn[0] != asked:
+            self._drawn = asked, self._draw(width, height, level)
+        return self._drawn[1]
+
+    def _draw(self, width: int, height: int, level: float) -> np.ndarray:
         scene = self._scene
         side = max(width, height)
         fine = side if side >= _FINEST else 2 * side
