@@ -173,19 +173,20 @@ class Processor:
             return
         world = self._world
         limit_us = target_us if self._waiting_us is None else min(self._waiting_us, target_us)
-        while not self._is_called and world.next_us is not None and world.next_us <= limit_us:
-            before = self._vm
-            world.step()
-            if self._vm is not before:
+        vm = self._vm
+        while not self._is_called:
+            if not world.step(limit_us):
+                world.now_us = max(world.now_us, limit_us)
+                if vm is None or world.now_us < (self._waiting_us or 0):
+                    return
+                break
+            if self._vm is not vm:
                 return
-        if not self._is_called:
-            world.now_us = max(world.now_us, limit_us)
-            if self._vm is None or world.now_us < (self._waiting_us or 0):
-                return
-        assert self._vm
+        assert vm
         self._waiting_us = None
         now_us = world.now_us
-        self._vm.send([*self._events, (p.WAIT, 0, self._wake(), now_us, b"")])
+        self._events.append((p.WAIT, 0, self._wake(), now_us, b""))
+        vm.send(self._events)
         self._events.clear()
 
     @property

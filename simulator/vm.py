@@ -57,8 +57,8 @@ class Vm:
 
     def send(self, messages: list[tuple[int, int, int, int, bytes]]) -> None:
         """Messages (kind, unit, flags, time_us, payload) in one write."""
-        data = b"".join(_header.pack(kind, unit, flags, len(payload), self._crystal.chip_us(time_us)) + payload
-                        for kind, unit, flags, time_us, payload in messages)
+        data = b"".join([_header.pack(kind, unit, flags, len(payload), self._crystal.chip_us(time_us)) + payload
+                         for kind, unit, flags, time_us, payload in messages])
         view = memoryview(data)
         try:
             while view:

@@ -23,16 +23,14 @@ class World:
     def after(self, delay_us: int, callback: Callable[[], None]) -> None:
         self.at(self.now_us + delay_us, callback)
 
-    @property
-    def next_us(self) -> int | None:
-        """When the next callback is due."""
-        return self._queue[0][0] if self._queue else None
-
-    def step(self) -> None:
-        """Move to the next callback and run it."""
+    def step(self, limit_us: int) -> bool:
+        """Move to the next callback and run it; False: none is due by `limit_us`."""
+        if not self._queue or self._queue[0][0] > limit_us:
+            return False
         time_us, _, callback = heapq.heappop(self._queue)
         self.now_us = max(self.now_us, time_us)
         callback()
+        return True
 
     @property
     def unix_ms(self) -> int:

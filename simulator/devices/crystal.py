@@ -17,4 +17,4 @@ class Crystal:
 
     def world_us(self, chip_us: int) -> int:
         """The first virtual time at which the chip has counted so far."""
-        return -(-chip_us * MILLION // (MILLION + self.ppm))
+        return -(-chip_us * MILLION // (MILLION + self.ppm)) if self.ppm else chip_us

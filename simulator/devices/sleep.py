@@ -29,9 +29,10 @@ class Sleep:
         if self.is_asleep and not self.woken_by:
             for source in (EXT0, EXT1) if self.is_deep else (EXT0, EXT1, GPIO):
                 level, pins = self._sources.get(source, (0, b""))
-                if any(inputs.get(pin, 1) == level for pin in pins):
-                    self.woken_by = source
-                    return
+                for pin in pins:
+                    if inputs.get(pin, 1) == level:
+                        self.woken_by = source
+                        return
 
     def end(self, now_us: int) -> None:
         self.is_asleep = self.is_deep = False
