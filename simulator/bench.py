@@ -84,11 +84,8 @@ class BenchWatch(Watch):
         """What Muster's receiver has got, decrypted and decoded, in order; of one type, or all. Raises BenchError."""
         if not self._state:
             raise BenchError("records: this firmware was started without Muster's receiver")
-        store = Store(self._state.database)
-        try:
+        with closing(Store(self._state.database)) as store:
             records = [record for segment in store.stored() for record in decode_segment(segment)]
-        finally:
-            store.close()
         return [record for record in records if kind in (None, record["type"])]
 
     def _seconds(self, text: str | None) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,11 +75,8 @@ def _clock_error_s(text: str, watch: Watch) -> float | None:
 
 def _received(state: Path) -> Counter[str]:
     """How many records of each type the receiver has by now."""
-    store = Store(State(state).database)
-    try:
+    with closing(Store(State(state).database)) as store:
         return Counter(record.get("type", "flaw") for stored in store.stored() for record in decode_segment(stored))
-    finally:
-        store.close()
 
 
 def _verdict(expectation: Expectation, values: dict[str, Any], finding: Any) -> Verdict:

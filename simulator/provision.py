@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -185,11 +186,8 @@ class Operator:
 
     def register(self, watches: list[tuple[bytes, bytes, str]], now_s: int, database: str | None = None) -> None:
         """Make watches known to the receiver: (UEID, point of the signing key, wearer) each. Raises StoreError."""
-        store = Store(database or self.state.database)
-        try:
+        with closing(Store(database or self.state.database)) as store:
             store.register(watches, now_s)
-        finally:
-            store.close()
 
 
 class _Authority:

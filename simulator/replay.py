@@ -7,6 +7,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,8 @@ def replay(session: SessionFile, folder: Path, speed: float = pace.FASTEST) -> t
 
 def digests(day: Day) -> dict[str, str]:
     """SHA-256 of what came of a session, by DIGESTS; its watch must be at rest."""
-    store = Store(State(day.provision.state).database)
-    try:
+    with closing(Store(State(day.provision.state).database)) as store:
         rows = [(each.device.ueid, each.number, each.received_s, each.message, each.frames) for each in store.stored()]
-    finally:
-        store.close()
     found = day.watch.image.read_bytes(), bytes(day.watch.console_output), repr(rows).encode()
     return {name: sha256(data).hexdigest() for name, data in zip(DIGESTS, found, strict=True)}
 

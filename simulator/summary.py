@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,9 @@ class Summary:
     def __init__(self, day: Day, wall_s: float):
         self.day = day
         state = State(day.provision.state)
-        store = Store(state.database)
-        try:
+        with closing(Store(state.database)) as store:
             segments = list(store.stored())
             self.verified = verify_store(state, store)
-        finally:
-            store.close()
         self.records = [record for stored in segments for record in decode_segment(stored)]
         self.fixes = [fix for record in self.records if record.get("type") == "track" for fix in record["fixes"]]
         balance = accounts.balance(accounts.written(day.watch.image), [stored.message for stored in segments])

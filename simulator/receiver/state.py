@@ -94,11 +94,6 @@ def write_private_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     """Writes `key` as PEM into a new file of mode 0600."""
     data = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                              serialization.NoEncryption())
-    write_secret(path, data)
-
-
-def write_secret(path: Path, data: bytes) -> None:
-    """Writes `data` into a new file of mode 0600."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)
 
