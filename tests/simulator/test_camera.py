@@ -269,6 +269,14 @@ def test_a_video_runs_by_virtual_time_and_starts_again(tmp_path):
     assert greys == [0, 1, 2, 3, 0, 1]
 
 
+def test_who_looks_over_a_shoulder_is_drawn_beside_it_each_as_their_own():
+    alone, one, other = (frame(opened(Scene(1, company=seed))).astype(int) for seed in (None, 2, 3))
+    differs = np.abs(one - other).max(axis=2) > 40  # beyond the sensor's noise
+    assert differs[:, 60:120].mean() < 0.05  # the face in front
+    assert differs[:, 160:].mean() > 0.5
+    assert (np.abs(one - alone).max(axis=2) > 40)[:, 60:120].mean() > 0.1  # it makes room
+
+
 def test_nobody_is_an_empty_room_and_dark_is_black():
     room = frame(opened(None))
     assert np.array_equal(room, frame(opened(Scene(None))))
