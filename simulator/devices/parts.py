@@ -9,7 +9,7 @@ from simulator.devices.meter import Meter
 from simulator.wiring import Wiring
 
 AT_REST = {"camera": "standby", "camera light": "off", "panel": "asleep", "backlight": "off", "lamp": "off",
-           "Wi-Fi": "off",           "PSRAM": "on", "board": "on"}  # what these draw at rest is sleep's
+           "Wi-Fi": "off", "PSRAM": "on", "board": "on"}  # what these draw at rest is sleep's
 SERVICES = {"camera": "check-ins", "camera light": "check-ins", "panel": "screen", "backlight": "screen",
             "lamp": "screen", "Wi-Fi": "uploads", "GNSS": "positions"}
 
