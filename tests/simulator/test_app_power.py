@@ -96,4 +96,4 @@ def test_the_settings_are_what_it_costs(boot_watch):
         watch.run(until="06:00")
         cost.append(watch.meter.settle(watch.world.now_us) / MAH)
     assert cost == sorted(cost)
-    assert cost[0] < 5 < 30 < cost[2] < cost[3]
+    assert cost[0] < 6 < 30 < cost[2] < cost[3]
