@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -152,11 +153,14 @@ class _Room(View):
         return _dimmed(_middle(people.empty_room(self._seed, max(width, height)), width, height), level)
 
 
+_person = lru_cache(maxsize=4)(people.Person)  # the wearer comes before the lens again and again
+
+
 class _Drawn(View):
     def __init__(self, scene: Scene, seed: int) -> None:
         self._scene = scene
-        self._person = people.Person(seed)
-        self._company = None if scene.company is None else people.Person(scene.company)
+        self._person = _person(seed)
+        self._company = None if scene.company is None else _person(scene.company)
         self._drawn: tuple[tuple[int, int, float], np.ndarray] | None = None  # a person keeps still: frame after frame
 
     def picture(self, width: int, height: int, shown_us: int, level: float) -> np.ndarray:
