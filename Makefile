@@ -59,10 +59,11 @@ recording: $(READY) ## record flash and console on a simulated board in docs/BEN
 
 train: $(TORCH)/.ready ## train and quantise the networks, hours; resumes from build/train: [DATA=../shared/data]
 	$(TORCH)/bin/python models/train_finder.py $(if $(DATA),--data $(DATA))
+	$(TORCH)/bin/python models/train_landmarks.py $(if $(DATA),--data $(DATA))
 	$(TORCH)/bin/python models/train_embedder.py $(if $(DATA),--data $(DATA))
 
-evaluate: $(TORCH)/.ready ## measure the networks, write their card: [DATA=../shared/data]
-	$(TORCH)/bin/python models/evaluate.py $(if $(DATA),--data $(DATA))
+evaluate: $(TORCH)/.ready ## measure the networks, write their card; on your own people: DATA=folder of their folders of pictures
+	$(TORCH)/bin/python $(if $(DATA),models/evaluate_own.py $(DATA),models/evaluate.py)
 
 clean: ## delete everything that was built
 	rm -rf build

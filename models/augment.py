@@ -5,6 +5,7 @@ import numpy as np
 from data import TEMPLATE112
 
 INPUT = 64
+EYES_TO_MOUTH = 1.155  # in eye distances, of TEMPLATE112
 TO_INPUT = np.float64([[INPUT / 112, 0, 0], [0, INPUT / 112, 0]])
 
 
@@ -74,6 +75,12 @@ def fit_similarity(points, onto):
     b = (pc[:, 0] * qc[:, 1] - pc[:, 1] * qc[:, 0]).sum() / norm
     turn = np.array([[a, -b], [b, a]])
     return np.hstack([turn, (q.mean(0) - turn @ p.mean(0))[:, None]])
+
+
+def size_of(landmarks):
+    """The eye distance, or that from eyes to mouth: the one that a turned face keeps."""
+    across, down = landmarks[1] - landmarks[0], landmarks[3:].mean(0) - landmarks[:2].mean(0)
+    return max(np.hypot(*across), np.hypot(*down) / EYES_TO_MOUTH)
 
 
 def with_glasses(rng, aligned112):

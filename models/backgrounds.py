@@ -1,9 +1,10 @@
-"""Grey 80x80 pictures without a face: gradients, textures, walls, hands, and rooms whose face is painted over."""
+"""Grey 120x120 pictures without a face: gradients, textures, walls, hands, and rooms whose face is painted over."""
 
 import cv2
 import numpy as np
+from augment import size_of
 
-SIZE = 80
+SIZE = 120
 
 
 def gradient(rng):
@@ -26,9 +27,9 @@ def stripes(rng):
     """Blinds, bricks, shelves."""
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
     turn = rng.uniform(0, np.pi)
-    wave = np.sin((x * np.cos(turn) + y * np.sin(turn)) * rng.uniform(0.15, 1.5) + rng.uniform(0, 6))
+    wave = np.sin((x * np.cos(turn) + y * np.sin(turn)) * rng.uniform(0.1, 1.2) + rng.uniform(0, 6))
     if rng.random() < 0.5:
-        wave = wave * np.sin((y * np.cos(turn) - x * np.sin(turn)) * rng.uniform(0.15, 1.5))
+        wave = wave * np.sin((y * np.cos(turn) - x * np.sin(turn)) * rng.uniform(0.1, 1.2))
     if rng.random() < 0.5:
         wave = np.sign(wave)
     return rng.uniform(60, 200) + wave * rng.uniform(10, 60)
@@ -48,18 +49,18 @@ def blobs(rng):
     picture = gradient(rng).astype(np.float32) if rng.random() < 0.6 else clouds(rng).astype(np.float32)
     for _ in range(int(rng.integers(1, 5))):
         middle = tuple(int(v) for v in rng.uniform(0, SIZE, 2))
-        axes = tuple(int(v) for v in rng.uniform(4, 34, 2))
+        axes = tuple(int(v) for v in rng.uniform(5, 50, 2))
         shade = float(rng.uniform(20, 240))
         cv2.ellipse(picture, middle, axes, float(rng.uniform(0, 180)), 0, 360, shade, -1, cv2.LINE_AA)
         for _ in range(int(rng.integers(0, 4))):
             spot = tuple(int(m + rng.normal(0, 0.5) * a) for m, a in zip(middle, axes, strict=True))
-            cv2.circle(picture, spot, int(rng.integers(1, 5)), float(shade + rng.normal(0, 50)), -1, cv2.LINE_AA)
+            cv2.circle(picture, spot, int(rng.integers(1, 7)), float(shade + rng.normal(0, 50)), -1, cv2.LINE_AA)
     if rng.random() < 0.4:  # fingers
-        base, shade = rng.uniform(10, 70, 2), float(rng.uniform(60, 230))
+        base, shade = rng.uniform(10, 110, 2), float(rng.uniform(60, 230))
         for finger in range(4):
-            tip = base + (rng.uniform(20, 45), (finger - 1.5) * rng.uniform(7, 11))
-            ends = [tuple(int(v) for v in point) for point in (base + (0, (finger - 1.5) * 8), tip)]
-            cv2.line(picture, *ends, shade, int(rng.integers(5, 9)), cv2.LINE_AA)
+            tip = base + (rng.uniform(30, 70), (finger - 1.5) * rng.uniform(10, 16))
+            ends = [tuple(int(v) for v in point) for point in (base + (0, (finger - 1.5) * 12), tip)]
+            cv2.line(picture, *ends, shade, int(rng.integers(7, 13)), cv2.LINE_AA)
     return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.5))
 
 
@@ -71,8 +72,9 @@ def room(rng, rooms):
     """
     pictures, landmarks = rooms
     index = int(rng.integers(len(pictures)))
-    picture, points = pictures[index].astype(np.float32), landmarks[index]
-    centre, eyes = points.mean(0), np.hypot(*(points[1] - points[0]))
+    picture = cv2.resize(pictures[index], (112, 112), interpolation=cv2.INTER_AREA).astype(np.float32)
+    points = landmarks[index] * (112 / pictures.shape[1])
+    centre, eyes = points.mean(0), size_of(points)
     reach = 1.9 if rng.random() < 0.5 else 1.15
     mask = np.zeros_like(picture)
     cv2.ellipse(mask, tuple(int(v) for v in centre), (int(eyes * reach * 0.8), int(eyes * reach)), 0, 0, 360, 1.0, -1)
@@ -90,7 +92,7 @@ def room(rng, rooms):
 
 
 def background(rng, rooms):
-    """Float 0..255 (before clipping) [80, 80]."""
+    """Float 0..255 (before clipping) [120, 120]."""
     kind = rng.random()
     if kind < 0.5:
         picture = room(rng, rooms)

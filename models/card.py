@@ -3,6 +3,7 @@
 from data import ROOT
 
 CARD = ROOT / "MODEL_CARD.md"
+AIMED = ("finder", "given")
 
 
 def percent(value, digits=1):
@@ -79,7 +80,6 @@ def strengths_table(strengths):
 
 
 def finder_table(finder):
-    kinds = [(kind, row) for kind, row in finder.items() if isinstance(row, dict)]
     rows = [
         [
             kind,
@@ -88,18 +88,41 @@ def finder_table(finder):
             percent(row["landmark_error"]),
             percent(row["landmark_error_p90"]),
         ]
-        for kind, row in kinds
+        for kind, row in finder["rows"].items()
     ]
-    heads = ["Face, of the guided size", "Frames", "Found", "Mean landmark error / eye distance", "90 % below"]
-    return table(heads, rows) + f"\n\nFaceless frames taken for a face: {percent(finder['false_faces'], 2)}."
+    heads = ["Face", "Frames", "Found", "Mean landmark error / eye distance", "90 % below"]
+    return table(heads, rows) + (
+        f"\n\nOf {finder['faceless_frames']} faceless frames {percent(finder['false_faces'])} are taken for a face. "
+        f"Of {finder['several_frames']} frames with two faces {percent(finder['several_seen'])} are seen to have more "
+        f"than one; of those with one, {percent(finder['several_taken'])}."
+    )
+
+
+def quality_table(quality):
+    def others(row):
+        return ", ".join(f"{flaw} {percent(share, 0)}" for flaw, share in row["flaws"].items())
+
+    rows = [
+        [source, kind, percent(row["passed"], 0), percent(row["said"], 0), others(row)]
+        for source, kinds in quality.items()
+        for kind, row in kinds.items()
+    ]
+    return table(["Frames of", "What is shown", "Let through", "Rightly spoken of", "What the watch says"], rows)
 
 
 def whole_table(result):
     aim, drawn = result["aim"], result["drawn"]
     rows = [
         ["LFW, aimed by the finder: faces found", percent(aim["found"])],
-        ["LFW, aimed by the finder: TAR at the threshold", percent(aim["tar"])],
-        ["LFW, aimed by the finder: FMR at the threshold", percent(aim["fmr"], 2)],
+        ["LFW, aimed by the finder: landmark error / eye distance, to YuNet's", percent(aim["landmark_error"])],
+        *(
+            [f"LFW, aimed by the finder, by YuNet: {name}", ", ".join(percent(aim[by][key], digits) for by in AIMED)]
+            for name, key, digits in (
+                ("accuracy, ten folds", "accuracy", 2),
+                ("TAR at the threshold", "tar", 1),
+                ("FMR at the threshold", "fmr", 2),
+            )
+        ),
         ["Drawn people: frames with a face found", percent(drawn["found"])],
         ["Drawn people: mean landmark error / eye distance", percent(drawn["landmark_error"])],
         ["Drawn people: FNMR at the threshold, one frame against one", percent(drawn["fnmr"], 2)],
@@ -129,6 +152,7 @@ def write_tables(result):
         "groups": groups_table(result["groups"]),
         "strengths": strengths_table(result["strengths"]),
         "finder": finder_table(result["finder"]),
+        "quality": quality_table(result["quality"]),
         "whole": whole_table(result),
     }
     for name, body in tables.items():

@@ -79,19 +79,24 @@ def read_faces(name):
     return np.load(cached, mmap_mode="r"), labels
 
 
-def read_rooms():
-    """(grey pictures [n, 112, 112], landmarks [n, 5, 2] in their pixels) of fairface_context224, halved."""
-    cached = CACHE / "rooms112.npy"
+def open_context():
+    """(encoded pictures, YuNet's landmarks [n, 5, 2] in their pixels) of fairface_context224."""
     with np.load(data_file("faces/fairface_context224.npz"), allow_pickle=True) as archive:
-        landmarks = (archive["landmarks"] + 0.5) / 2 - 0.5
-        if not cached.is_file():
-            import cv2
+        blob, offsets = archive["blob"], archive["off"]
+        return [blob[a:b] for a, b in zip(offsets, offsets[1:], strict=False)], archive["landmarks"]
 
-            blob, offsets = archive["blob"], archive["off"]
-            grey = [cv2.imdecode(blob[a:b], cv2.IMREAD_GRAYSCALE) for a, b in zip(offsets, offsets[1:], strict=False)]
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            np.save(cached, np.stack([cv2.resize(g, (112, 112), interpolation=cv2.INTER_AREA) for g in grey]))
-    return np.load(cached), landmarks
+
+def read_context():
+    """Grey pictures [n, 224, 224] of fairface_context224, decoded once."""
+    data_dir()
+    cached = CACHE / "context224.npy"
+    if not cached.is_file():
+        import cv2
+
+        grey = np.stack([cv2.imdecode(one, cv2.IMREAD_GRAYSCALE) for one in open_context()[0]])
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        np.save(cached, grey)
+    return np.load(cached, mmap_mode="r")
 
 
 def read_lfw():

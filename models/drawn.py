@@ -10,7 +10,8 @@ from data import CACHE, REPOSITORY, TEMPLATE112
 FIRST_SEED = 1_000_000
 PEOPLE = 700
 VIEWS = 6
-PICTURE = 168  # side of the drawn picture; the finder's bank keeps two thirds of it
+PICTURE = 168  # side of the drawn picture
+TURNED = 2000  # pictures for the finder
 
 
 def drawing():
@@ -65,3 +66,27 @@ def bank():
         np.savez(cached, aligned=aligned, grey=grey.reshape(-1, 112, 112), landmarks=landmarks.reshape(-1, 5, 2))
     with np.load(cached) as found:
         return found["aligned"], found["grey"], found["landmarks"]
+
+
+def turned_people():
+    """Grey pictures [n, 224, 224] and the landmarks in them [n, 5, 2], from frontal to half turned away."""
+    cached = CACHE / f"turned{TURNED}.npz"
+    if not cached.is_file():
+        people, side = drawing(), 224
+        grey, landmarks = np.empty((TURNED, side, side), np.uint8), np.empty((TURNED, 5, 2), np.float32)
+        for index in range(TURNED):
+            rng = np.random.default_rng([FIRST_SEED, index])
+            if index % 4 == 0:
+                person = people.Person(FIRST_SEED + index)
+            _, light, expression = sitting(rng, people)
+            pose = people.Pose(rng.normal(0, 22), rng.normal(0, 12), rng.normal(0, 7))
+            picture, landmarks[index] = people.draw(
+                person, pose, light, expression, size=side, scale=rng.uniform(0.8, 1.25)
+            )
+            grey[index] = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+            if index % 200 == 0:
+                print(f"turned people: {index} of {TURNED}", flush=True)
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(cached, grey=grey, landmarks=landmarks)
+    with np.load(cached) as found:
+        return found["grey"], found["landmarks"]

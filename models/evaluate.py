@@ -8,6 +8,7 @@ import evaluate_drawn
 import evaluate_faces
 import evaluate_finder
 import evaluate_groups
+import evaluate_quality
 import evaluate_strengths
 import metrics
 import numpy as np
@@ -15,12 +16,13 @@ import teacher
 import torch
 import train_embedder
 import train_finder
+import train_landmarks
 from augment import plain_view
 from card import write_tables
 from contents import Contents
 from data import CACHE, REPOSITORY, ROOT, data_file, read_options, run
 from locate import Finder
-from nets import EMBEDDER, FINDER
+from nets import EMBEDDER, FINDER, LANDMARKS
 from oracle import Oracle
 
 TEACHER_WIDTH = 512
@@ -72,8 +74,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     read_options(parser)
     torch.set_num_threads(1)
-    embedder_file, finder_file = ROOT / "embedder.tflite", ROOT / "finder.tflite"
-    embedder, finder = Oracle(embedder_file, fast=True), Finder(Oracle(finder_file, fast=True))
+    embedder_file, *finder_files = (ROOT / f"{spec['name']}.tflite" for spec in (EMBEDDER, FINDER, LANDMARKS))
+    embedder, *looks = (Oracle(file, fast=True) for file in (embedder_file, *finder_files))
 
     embed = evaluate_faces.through(embedder)
     others = {kind: other(name) for kind, name in OTHERS.items()}
@@ -86,24 +88,22 @@ def main():
     compared = {"int8": (embed, match)} | {
         kind: (function, faces[kind]["threshold"]) for kind, (function, _) in others.items()
     }
-    found = evaluate_finder.evaluate(finder)
-    aim = evaluate_finder.evaluate_aim(finder, found["score_threshold"], embedder, match)
-    drawn = evaluate_drawn.evaluate(finder, embedder, found["score_threshold"], match)
+    found = evaluate_finder.evaluate(*looks)
+    finder = Finder(*looks, *found["score_thresholds"])
+    aim = evaluate_finder.evaluate_aim(finder, embedder, match)
+    drawn = evaluate_drawn.evaluate(finder, embedder, match)
     networks = {
         "embedder": {
             **describe(EMBEDDER, embedder_file),
             "output_scale": embedder.output["quantization"][0],
             "threshold_milli": threshold_milli,
         },
-        "finder": {
-            **describe(FINDER, finder_file),
-            "output_scale": finder.scale,
-            "output_zero": finder.zero,
-            "score_threshold": found["score_threshold"],
-        },
     }
+    for spec, file, threshold in zip((FINDER, LANDMARKS), finder_files, found["score_thresholds"], strict=True):
+        networks[spec["name"]] = {**describe(spec, file), "score_threshold": threshold}
+    (ROOT / "networks.json").write_text(json.dumps(networks, indent=2) + "\n")
     result = {
-        "seeds": {"embedder": train_embedder.SEED, "finder": train_finder.SEED},
+        "seeds": {"embedder": train_embedder.SEED, "finder": train_finder.SEED, "landmarks": train_landmarks.SEED},
         "networks": networks,
         "faces": faces,
         "groups": evaluate_groups.evaluate(vectors, groups, second_opinion, match),
@@ -111,12 +111,12 @@ def main():
         "finder": found,
         "aim": aim,
         "drawn": drawn,
+        "quality": evaluate_quality.evaluate(),
     }
     (REPOSITORY / "build").mkdir(exist_ok=True)
     (REPOSITORY / "build" / "evaluate.json").write_text(json.dumps(result, indent=1) + "\n")
-    (ROOT / "networks.json").write_text(json.dumps(networks, indent=2) + "\n")
     write_tables(result)
-    print(json.dumps({k: result[k] for k in ("finder", "aim", "drawn")}, indent=1))
+    print(json.dumps({k: result[k] for k in ("finder", "aim", "drawn", "quality")}, indent=1))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import metrics
 import numpy as np
 from augment import align64, rgb565
 from drawn import drawing
+from evaluate_finder import landmark_error
 
 SEED = 11
 PEOPLE = 100
@@ -18,16 +19,15 @@ def normal_sitting(rng, people):
 
 
 def view(rng, people, person, finder, embedder):
-    """(unit embedding, score, landmark error over the eye distance) of one frame."""
-    from evaluate_finder import landmark_error
-
+    """(embedding, whether its face was found, landmark error over the eye distance) of one frame."""
     frame, true = people.draw(person, *normal_sitting(rng, people), size=240, scale=rng.uniform(0.85, 1.1))
     frame = rgb565(frame)
-    score, found = finder(frame)
-    return embedder(align64(frame, found)), score, landmark_error(found, true)
+    found = finder(frame)
+    landmarks = found[0][2] if found else true
+    return embedder(align64(frame, landmarks)), bool(found), landmark_error(landmarks, true)
 
 
-def evaluate(finder, embedder, score_threshold, match, count=PEOPLE):
+def evaluate(finder, embedder, match, count=PEOPLE):
     """Rates over `count` people from seed 0, `VIEWS` frames each."""
     people = drawing()
     rng = np.random.default_rng(SEED)
@@ -35,13 +35,13 @@ def evaluate(finder, embedder, score_threshold, match, count=PEOPLE):
         view(rng, people, person, finder, embedder) for person in map(people.Person, range(count)) for _ in range(VIEWS)
     ]
     vectors = metrics.unit([row[0] for row in rows])
-    scores, errors = np.array([row[1:] for row in rows]).T
+    found, errors = np.array([row[1:] for row in rows]).T
     owner = np.repeat(np.arange(count), VIEWS)
     upper = np.triu_indices(len(rows), 1)
     similar, same = (vectors @ vectors.T)[upper], (owner[:, None] == owner)[upper]
     return {
-        "found": float((scores > score_threshold).mean()),
-        "landmark_error": float(errors.mean()),
+        "found": float(found.mean()),
+        "landmark_error": float(errors[found == 1].mean()),
         "genuine": summary(similar[same]),
         "impostor": summary(similar[~same]),
         "fnmr": 1 - metrics.rate_above(similar[same], match),

@@ -1,58 +1,96 @@
-"""From a 240x240 frame to landmarks, as the watch does it: 3x3 mean, finder, then the grid read twice.
+"""From a frame to faces, as the watch does it: a grid of cells says where, a close look at each says the rest."""
 
-The cell with the highest score knows roughly where all five landmarks are; the cell that each of them falls in knows
-that one precisely, for it lies close by.
-"""
-
+import cv2
 import numpy as np
-from scenes import CELL, GRID
+from augment import fit_similarity
+from crops import REACH, TEMPLATE, ends
+from crops import SIDE as CLOSE
+from scenes import CELL, GRID, SIDE
 
-FRAME = 240
+FRAME = 240  # pixels along the watch's frames
+MOST = 3  # candidates that are looked at closely
+SAMPLES = 4  # at most, along each axis, for a pixel of a shrunken face
+
+
+def grey(frame):
+    """uint8 [h, w] of an RGB frame: (77 R + 150 G + 29 B) / 256."""
+    red, green, blue = (frame[..., channel].astype(np.uint32) for channel in range(3))
+    return ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.uint8)
 
 
 def shrink(frame):
-    """The finder's 80x80 grey input of a 240x240 RGB frame: (77 R + 150 G + 29 B) / 256, then the 3x3 mean, rounded."""
-    rgb = frame.astype(np.uint32)
-    grey = (77 * rgb[..., 0] + 150 * rgb[..., 1] + 29 * rgb[..., 2]) >> 8
-    sums = grey.reshape(80, 3, 80, 3).sum((1, 3))
-    return ((sums + 4) // 9).astype(np.uint8)
+    """(120x120 means of the middle of a grey frame, rounded; pixels along a mean's side; first column; first row)."""
+    cell = min(frame.shape) // SIDE
+    top, left = ((size - cell * SIDE) // 2 for size in frame.shape)
+    middle = frame[top : top + cell * SIDE, left : left + cell * SIDE].astype(np.uint32)
+    sums = middle.reshape(SIDE, cell, SIDE, cell).sum((1, 3))
+    return ((sums + cell * cell // 2) // (cell * cell)).astype(np.uint8), cell, left, top
 
 
-def decode(grid, scale, zero):
-    """(score int8, landmarks [5, 2] in pixels of the 80x80 frame) of the int8 answer [10, 10, 11]."""
-    row, column = divmod(int(grid[..., 0].argmax()), GRID)
-    rough = [read(grid, scale, zero, row, column, k) for k in range(5)]
-    fine = [read(grid, scale, zero, *cell_of(point), k) for k, point in enumerate(rough)]
-    return int(grid[row, column, 0]), np.float32(fine)
+def axis_of(values, row, column):
+    """Eyes and mouth [2, 2], in pixels of the miniature, of one cell's answer in cells."""
+    middle = values[:2] * CELL + (CELL - 1) / 2 + np.float32([column * CELL, row * CELL])
+    return np.stack([middle - values[2:] * CELL, middle + values[2:] * CELL])
 
 
-def cell_of(point):
-    """(row, column) of the cell that a point of the 80x80 frame lies in; outside, the nearest."""
-    column, row = (min(max(int((v + 0.5) // CELL), 0), GRID - 1) for v in point)
-    return row, column
+def candidates(grid, scale, zero, least):
+    """[(score int8, eyes and mouth [2, 2] in the miniature)] of the answer [15, 15, 5], MOST at most, best first."""
+    scores, kept = grid[..., 0].astype(int).ravel(), []
+    for index in np.argsort(-scores, kind="stable"):
+        if scores[index] <= least or len(kept) == MOST:
+            break
+        row, column = divmod(int(index), GRID)
+        axis = axis_of((grid[row, column, 1:].astype(np.float32) - zero) * scale, row, column)
+        if not any(overlap(axis, other) for _, other in kept):
+            kept.append((int(scores[index]), axis))
+    return kept
 
 
-def read(grid, scale, zero, row, column, k):
-    """(x, y) of landmark `k` as one cell has it, in pixels of the 80x80 frame."""
-    offsets = (grid[row, column, 1 + 2 * k : 3 + 2 * k].astype(np.float32) - zero) * scale * CELL
-    return offsets + (CELL - 1) / 2 + np.float32([column * CELL, row * CELL])
+def overlap(one, other):
+    """Whether two axes' middles are closer than the shorter axis is long."""
+    length = min(np.hypot(*(one[1] - one[0])), np.hypot(*(other[1] - other[0])))
+    return bool(np.hypot(*(one.mean(0) - other.mean(0))) < length)
 
 
-def to_frame(landmarks80):
-    """Pixels of the 80x80 picture to pixels of the 240x240 frame; pixel centres are whole numbers."""
-    return 3 * landmarks80 + 1
+def crop(frame, warp):
+    """The 64x64 crop of a grey frame by a 2x3 matrix: the mean of up to 4x4 samples a pixel, its edge repeated."""
+    samples = int(min(SAMPLES, max(1, round(1 / np.hypot(*warp[0, :2])))))
+    finer = warp * samples
+    finer[:, 2] += (samples - 1) / 2
+    size = (CLOSE * samples, CLOSE * samples)
+    large = cv2.warpAffine(frame, finer, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.resize(large, (CLOSE, CLOSE), interpolation=cv2.INTER_AREA)
 
 
 class Finder:
-    """The finder through TFLite: frame to (score int8, landmarks in the frame)."""
+    """The two networks through TFLite: an RGB frame to faces.
 
-    def __init__(self, oracle):
-        self.oracle = oracle
-        self.scale, self.zero = oracle.output["quantization"]
+    `least` and `least_face` are the int8 scores that a cell and a face must exceed; -129 takes all.
+    """
 
-    def small(self, picture80):
-        return decode(self.oracle(picture80), self.scale, self.zero)
+    def __init__(self, coarse, close, least=-129, least_face=-129):
+        self.coarse, self.close, self.least, self.least_face = coarse, close, least, least_face
 
-    def __call__(self, frame):
-        score, landmarks = self.small(shrink(frame))
-        return score, to_frame(landmarks)
+    def look_closely(self, frame, axis):
+        """(score int8, landmarks [5, 2]) of the face with its eyes and mouth at `axis`, in pixels of a grey frame."""
+        warp = fit_similarity(axis, ends(TEMPLATE))
+        answer = self.close(crop(frame, warp)).astype(np.float32)
+        scale, zero = self.close.output["quantization"]
+        landmarks = TEMPLATE + (answer[1:].reshape(5, 2) - zero) * scale * REACH
+        back = cv2.invertAffineTransform(warp)
+        return int(answer[0]), landmarks @ back[:, :2].T + back[:, 2]
+
+    def __call__(self, rgb):
+        """[(cell's score, face's score, landmarks [5, 2] in the frame)], what the first look likes best first."""
+        frame = grey(rgb)
+        small, cell, left, top = shrink(frame)
+        grid = self.coarse(small)
+        found = []
+        for score, axis in candidates(grid, *self.coarse.output["quantization"], self.least):
+            if not np.ptp(axis, axis=0).any():
+                continue
+            there = axis * cell + (cell - 1) / 2 + np.float32([left, top])
+            face_score, landmarks = self.look_closely(frame, there)
+            if face_score > self.least_face:
+                found.append((score, face_score, landmarks))
+        return found

@@ -1,4 +1,4 @@
-"""The two networks as plain layer lists: one description for training, quantising, exporting and counting."""
+"""The networks as plain layer lists: one description for training, quantising, exporting and counting."""
 
 import torch
 from fakequant import ActivationRange, fake_quantise_slopes, fake_quantise_weights
@@ -46,16 +46,28 @@ EMBEDDER = {
 
 FINDER = {
     "name": "finder",
-    "input": (80, 80, 1),
+    "input": (120, 120, 1),
     "layers": [
-        ("conv", 8, 3, 2, True),  # 40x40
-        ("conv", 24, 3, 2, True),  # 20x20
-        *residual(40, 24),
-        ("conv", 48, 3, 2, True),  # 10x10
-        *residual(96, 48),
-        *residual(96, 48),
-        *residual(96, 48),
-        ("conv", 11, 1, 1, False),
+        ("conv", 8, 3, 2, True),  # 60x60
+        ("conv", 16, 3, 2, True),  # 30x30
+        *residual(32, 16),
+        ("conv", 32, 3, 2, True),  # 15x15
+        *residual(64, 32) * 5,
+        ("conv", 5, 1, 1, False),
+    ],
+}
+
+LANDMARKS = {
+    "name": "landmarks",
+    "input": (64, 64, 1),
+    "layers": [
+        ("conv", 16, 3, 2, True),  # 32x32
+        ("conv", 32, 3, 2, True),  # 16x16
+        *residual(64, 32),
+        ("conv", 48, 3, 2, True),  # 8x8
+        *residual(96, 48) * 2,
+        ("conv", 64, 3, 2, True),  # 4x4
+        ("fc", 11, 4, 1, False),
     ],
 }
 
@@ -198,4 +210,4 @@ class Net(nn.Module):
             if index in self.saves:
                 kept = x
             x = node(x, kept, self.quantised) if isinstance(node, Add) else node(x, self.quantised)
-        return x.flatten(1) if self.spec["name"] == "embedder" else x.permute(0, 2, 3, 1)
+        return x.flatten(1) if self.nodes[-1].kind == "fc" else x.permute(0, 2, 3, 1)

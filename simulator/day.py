@@ -28,7 +28,7 @@ from simulator.wiring import BOARDS
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {"waking": [420, 1320], "prompts_per_day": 5, "spacing_s": 3600, "answer_s": 900, "reminder_s": 300,
             "tries": 3, "upload_s": 3600, "receiver_port": 8443, "wifi": [{"ssid": "home", "key": "simulated"}]}
-NETWORKS = ("embedder.tflite", "finder.tflite", "networks.json")
+NETWORKS = ("embedder.tflite", "finder.tflite", "landmarks.tflite", "networks.json")
 
 
 @dataclass

@@ -21,7 +21,7 @@ from models.flatfile import Operation, Tensor, write_model
 from tools import vm
 
 ROOT = Path(__file__).resolve().parent.parent
-NETWORKS = ("embedder", "finder")
+NETWORKS = ("embedder", "finder", "landmarks")
 ROUNDS = 7  # turns of each: the median of their ratios counts, for the machine has other work
 RUNS = 8  # in each turn, of which the shortest counts
 KERNELS = {"reference": OpResolverType.BUILTIN_REF, "default": OpResolverType.BUILTIN}

@@ -34,7 +34,7 @@ asyncio.run(main())
 # before the firmware's own main.py: after each of the two steps that hold most, what is live is counted
 COUNTING = """
 import gc
-from muster.vision import face
+from muster.vision import face, finder
 def counted(step):
     def run(*arguments):
         answer = step(*arguments)
@@ -42,7 +42,7 @@ def counted(step):
         print("live", gc.mem_alloc())
         return answer
     return run
-face.Finder.find, face.Embedder.embed = counted(face.Finder.find), counted(face.Embedder.embed)
+finder.Finder.find, face.Embedder.embed = counted(finder.Finder.find), counted(face.Embedder.embed)
 del counted
 """
 
@@ -94,15 +94,14 @@ def flash(files: dict[str, bytes]) -> dict[str, int]:
 
 def firmware_of(revision: str) -> dict[str, bytes]:
     """What a revision flashes: path on the watch to content. Raises SizesError."""
-    run = subprocess.run(["git", "archive", revision, "firmware", *(f"models/{name}" for name in NETWORKS)], cwd=ROOT,
-                         capture_output=True, check=False)
+    run = subprocess.run(["git", "archive", revision, "firmware", "models"], cwd=ROOT, capture_output=True, check=False)
     if run.returncode:
         raise SizesError(run.stderr.decode().strip().splitlines()[-1])
     files = {}
     with tarfile.open(fileobj=io.BytesIO(run.stdout)) as archive:
         for member in archive:
             taken = archive.extractfile(member)
-            if taken and member.name.endswith((".py", *NETWORKS)):
+            if taken and (member.name.endswith(NETWORKS) or re.match(r"firmware/.*\.py$", member.name)):
                 files[member.name.removeprefix("firmware/")] = taken.read()
     return files
 

@@ -1,9 +1,9 @@
-"""The two networks of a check-in: models/networks.json says which, and from which score on a face matches."""
+"""The networks of a check-in: models/networks.json says which, and from which score on a face matches."""
 
 import json
 import os
 
-from muster.vision import face, quality, tflite
+from muster.vision import face, finder, quality, tflite
 
 _FOLDERS = ("/rom/models/", "models/")  # in ROMFS where the image has it
 _NAME = "networks.json"
@@ -24,16 +24,17 @@ class Networks:
             self._embedder = folder + values["embedder"]["file"]
             self.model_hash = bytes.fromhex(values["embedder"]["sha256"])[:8]
             self.threshold_e4 = 10 * values["embedder"]["threshold_milli"]
-            self._finder = folder + values["finder"]["file"]
-            self._finder_threshold = values["finder"]["score_threshold"]
+            looking = [values[name] for name in ("finder", "landmarks")]
+            self._finder = [folder + one["file"] for one in looking]
+            self._finder_thresholds = [one["score_threshold"] for one in looking]
         except (ValueError, TypeError):
             raise NetworksError("networks.json: not as models/evaluate.py writes it")
         except KeyError as error:
             raise NetworksError("networks.json: %s: missing" % error.args[0])
 
     def load(self):
-        """Both networks in memory, ready for frames; dropped after the check-in. Raises ModelError, OSError."""
-        return Recogniser(face.Finder(tflite.load(self._finder), self._finder_threshold),
+        """The networks in memory, ready for frames; dropped after the check-in. Raises ModelError, OSError."""
+        return Recogniser(finder.Finder(*[tflite.load(path) for path in self._finder], self._finder_thresholds),
                           face.Embedder(tflite.load(self._embedder)))
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from tools import vm as micropython
 
 # label, type, subtype, size; the layout that tools/flash.py writes to a board of 8 MB; romfs is for images that have it
-PARTITIONS = (("nvs", 1, 0x02, 0x6000), ("factory", 0, 0x00, 0x280000), ("vfs", 1, 0x81, 0x300000),
-              ("journal", 1, 0x40, 0x100000), ("romfs", 1, 0x8F, 0x170000))
+PARTITIONS = (("nvs", 1, 0x02, 0x6000), ("factory", 0, 0x00, 0x280000), ("vfs", 1, 0x81, 0x2D0000),
+              ("journal", 1, 0x40, 0x100000), ("romfs", 1, 0x8F, 0x1A0000))
 FIRST_OFFSET = 0x9000
 SIZE = 8 << 20
 

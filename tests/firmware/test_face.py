@@ -1,11 +1,10 @@
-"""Finding, embedding and matching, with networks whose answers are known and with the committed ones."""
+"""Embedding and matching, with the committed network and vectors whose answers are known."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from math import isqrt
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,86 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.firmware.test_image import picture, seen, to_rgb565
-from tests.firmware.tflite_builder import Operator, Tensor, build, reference
+from tests.firmware.tflite_builder import reference
 
 ROOT = Path(__file__).resolve().parents[2]
-
-FIND = """
-from muster.vision import face, tflite
-finder = face.Finder(tflite.load(data["model"]), data["threshold"])
-found = finder.find(bytes.fromhex(data["frame"]), data["width"], data["height"])
-result = [finder.brightness, finder.faces, found and [found.score, found.landmarks, found.eye_distance_px]]
-"""
-
-
-def constant_finder(path: Path, grid: np.ndarray, scale: float, zero: int) -> str:
-    """A finder that answers `grid` [10, 10, 11] whatever it sees: a fully connected layer of noughts with biases."""
-    x, flat = Tensor("x", (1, 80, 80, 1), 1 / 128), Tensor("flat", (1, 1100), scale, zero)
-    mean, y = Tensor("mean", (1, 10, 10, 1), 1 / 128), Tensor("y", (1, 10, 10, 11), scale, zero)
-    pool = Tensor("pool", (1, 8, 8, 1), 0.01, 0, 3, np.zeros((1, 8, 8, 1), np.int8))
-    none = Tensor("none", (1,), 0.01, data=np.zeros(1, np.int32), type="int32")
-    weights = Tensor("w", (1100, 100), 1.0, data=np.zeros((1100, 100), np.int8))
-    bias = Tensor("b", (1100,), 1 / 128, type="int32",
-                  data=np.int32(np.round((grid.astype(float).ravel() - zero) * scale * 128)))
-    options = {"StrideW": 8, "StrideH": 8, "DepthMultiplier": 1}
-    path.write_bytes(build([Operator("DEPTHWISE_CONV_2D", [x, pool, none], mean, options),
-                            Operator("FULLY_CONNECTED", [mean, weights, bias], flat),
-                            Operator("RESHAPE", [flat], y)], [x], [y]))
-    return str(path)
-
-
-def find(vm: Any, model: str, threshold: int, rgb: np.ndarray) -> Any:
-    data = {"model": model, "threshold": threshold, "frame": to_rgb565(rgb).hex(),
-            "width": rgb.shape[1], "height": rgb.shape[0]}
-    return vm(FIND, data)
-
-
-def test_landmarks_are_read_where_the_best_cell_puts_them(vm, tmp_path):
-    """Row 4, column 6 wins; offsets in 1/16 cell; of 320x240 the middle 240x240 is seen, 24 pixels a cell.
-
-    It puts the eyes in columns 5 and 7 and the mouth in row 5; the nose stays.
-    """
-    grid = np.full((10, 10, 11), 100, np.int8)
-    grid[4, 6] = [90, -16, -4, 16, -4, 0, 4, -12, 20, 12, 20]
-    grid[4, 5, 1:3] = [2, -3]
-    grid[4, 7, 3:5] = [-1, -2]
-    grid[5, 5, 7:9] = [3, 5]
-    grid[5, 7, 9:11] = [-4, 6]
-    grid[..., 0] = 89
-    grid[4, 6, 0] = 90
-    model = constant_finder(tmp_path / "finder.tflite", grid, 1 / 16, 0)
-    rgb = np.full((240, 320, 3), 96, np.uint8)
-    brightness, faces, (score, landmarks, eyes) = find(vm, model, 89, rgb)
-    cells = np.array([[5, 4], [7, 4], [6, 4], [5, 5], [7, 5]])
-    offsets = np.array([[2, -3], [-1, -2], [0, 4], [3, 5], [-4, 6]]) / 16
-    expected = ((offsets + cells) * 8 + 3.5) * 3 + 1 + [40, 0]
-    assert score == 90
-    np.testing.assert_array_equal(np.array(landmarks) / 16, expected)
-    assert eyes == 44  # 43.5 pixels
-    assert faces == 1
-    assert brightness == (77 * 99 + 150 * 97 + 29 * 99) // 256  # RGB565 makes (99, 97, 99) of 96
-
-
-def test_landmarks_are_those_of_the_host_s_reference(vm, tmp_path, monkeypatch):
-    """Any answer, cells outside the grid included; the watch rounds to 1/16 pixel of the miniature, twice at most."""
-    monkeypatch.syspath_prepend(ROOT / "models")
-    import locate
-
-    grid = np.random.default_rng(6).integers(-128, 128, (10, 10, 11)).astype(np.int8)
-    model = constant_finder(tmp_path / "finder.tflite", grid, 0.028, -3)
-    _, _, (score, landmarks, _) = find(vm, model, -128, np.zeros((240, 240, 3), np.uint8))
-    expected_score, expected = locate.decode(grid, 0.028, -3)
-    assert score == expected_score == grid[..., 0].max()
-    np.testing.assert_allclose(np.array(landmarks) / 16, locate.to_frame(expected), atol=3 / 16)
-
-
-def test_a_score_at_the_threshold_is_no_face(vm, tmp_path):
-    grid = np.full((10, 10, 11), -30, np.int8)
-    model = constant_finder(tmp_path / "finder.tflite", grid, 1 / 16, -5)
-    rgb = np.zeros((240, 240, 3), np.uint8)
-    assert find(vm, model, -30, rgb) == [0, 0, None]
-    assert find(vm, model, -31, rgb)[2][0] == -30
-
 
 def test_embedding_is_the_network_s_of_the_upright_face(vm, tmp_path):
     """A face of 2.0 pixels a pixel, upright: the crop is then the mean of 2x2 pixels, exactly."""
@@ -115,19 +37,16 @@ result = embedder.embed(bytes.fromhex(data["frame"]), 240, 240, found).hex()
     assert got @ expected / np.linalg.norm(got) / np.linalg.norm(expected) > 0.98
 
 
-@pytest.mark.parametrize("bad", ["finder", "embedder"])
-def test_the_wrong_network_is_refused(vm, bad):
+def test_the_wrong_network_is_refused(vm):
     script = """
 from muster.vision import face, tflite
 try:
-    model = tflite.load(data)
-    face.Embedder(model) if "finder" in data else face.Finder(model, 0)
+    face.Embedder(tflite.load(data))
 except tflite.ModelError as error:
     result = str(error)
 """
-    shapes = {"finder": "(1, 80, 80, 1) and gives (1, 10, 10, 11), not (1, 64, 64, 3) and (1, 192)",
-              "embedder": "(1, 64, 64, 3) and gives (1, 192), not (1, 80, 80, 1) and (1, 10, 10, 11)"}
-    assert vm(script, str(ROOT / "models" / f"{bad}.tflite")) == f"the network takes {shapes[bad]}"
+    assert vm(script, str(ROOT / "models" / "landmarks.tflite")) == (
+        "the network takes (1, 64, 64, 1) and gives (1, 11), not (1, 64, 64, 3) and (1, 192)")
 
 
 MATCH = """

@@ -28,7 +28,7 @@ def folder(tmp_path):
     """A watch's file system with the networks on it."""
     models = tmp_path / "fs" / "models"
     models.mkdir(parents=True)
-    for name in ("networks.json", "embedder.tflite", "finder.tflite"):
+    for name in ("networks.json", "embedder.tflite", "finder.tflite", "landmarks.tflite"):
         shutil.copy(ROOT / "models" / name, models / name)
     return models.parent
 
@@ -43,7 +43,7 @@ def test_the_networks_that_are_flashed_load_and_find_nobody_in_the_dark(vm, fold
 
 
 @pytest.mark.parametrize("change, message", [
-    (lambda v: v.pop("finder"), "NetworksError: networks.json: finder: missing"),
+    (lambda v: v.pop("landmarks"), "NetworksError: networks.json: landmarks: missing"),
     (lambda v: v["embedder"].pop("threshold_milli"), "NetworksError: networks.json: threshold_milli: missing"),
     (lambda v: v["embedder"].update(sha256="zz"), "NetworksError: networks.json: not as models/evaluate.py writes it"),
     (lambda v: v.update(embedder=5), "NetworksError: networks.json: not as models/evaluate.py writes it"),

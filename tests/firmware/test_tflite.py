@@ -90,7 +90,8 @@ def test_every_bit_of_a_multiplier_equals_the_reference(vm, kind, rng):
     assert_as_reference(vm, [cases.boundaries(rng, kind) for _ in range(30)])
 
 
-@pytest.mark.parametrize("name, shape", [("embedder", (1, 64, 64, 3)), ("finder", (1, 80, 80, 1))])
+@pytest.mark.parametrize("name, shape", [("embedder", (1, 64, 64, 3)), ("finder", (1, 120, 120, 1)),
+                                         ("landmarks", (1, 64, 64, 1))])
 def test_committed_network_equals_the_reference_run_after_run(vm, name, shape):
     script = """
 from muster.vision import tflite

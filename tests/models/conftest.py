@@ -27,4 +27,5 @@ def finder(networks):
     from locate import Finder
     from oracle import Oracle
 
-    return Finder(Oracle(MODELS / networks["finder"]["file"]))
+    looks = [networks[name] for name in ("finder", "landmarks")]
+    return Finder(*(Oracle(MODELS / look["file"]) for look in looks), *(look["score_threshold"] for look in looks))

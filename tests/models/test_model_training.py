@@ -8,7 +8,7 @@ import pytest
 from data import ROOT
 
 
-@pytest.mark.parametrize("script", ["train_embedder.py", "train_finder.py", "evaluate.py"])
+@pytest.mark.parametrize("script", ["train_embedder.py", "train_finder.py", "train_landmarks.py", "evaluate.py"])
 def test_absent_data_is_one_line(script, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("onnxruntime")
@@ -23,7 +23,7 @@ def test_absent_data_is_one_line(script, tmp_path):
     assert done.stderr == f"{script}: {absent}: no such folder; --data names the one that holds faces/ and models/\n"
 
 
-@pytest.mark.parametrize("name, layers", [("FINDER", 7), ("EMBEDDER", 10)])
+@pytest.mark.parametrize("name, layers", [("FINDER", 7), ("LANDMARKS", 7), ("EMBEDDER", 10)])
 def test_file_answers_as_the_simulation(name, layers, tmp_path):
     """The first layers of each network: convolutions, ReLU, PReLU, a residual sum."""
     torch = pytest.importorskip("torch")

@@ -59,8 +59,8 @@ def test_the_partition_table_is_what_the_bootloader_reads():
     rows = entries(data)
     assert len(data) == 0xC00
     assert rows == [(1, 0x02, 0x9000, 0x6000, "nvs", 0), (0, 0x00, 0x10000, 0x280000, "factory", 0),
-                    (1, 0x81, 0x290000, 0x300000, "vfs", 0), (1, 0x40, 0x590000, 0x100000, "journal", 0),
-                    (1, 0x8F, 0x690000, 0x170000, "romfs", 0)]
+                    (1, 0x81, 0x290000, 0x2D0000, "vfs", 0), (1, 0x40, 0x560000, 0x100000, "journal", 0),
+                    (1, 0x8F, 0x660000, 0x1A0000, "romfs", 0)]
     end = 32 * len(rows)
     assert data[end:end + 16] == b"\xeb\xeb" + b"\xff" * 14
     assert data[end + 16:end + 32] == hashlib.md5(data[:end]).digest()
@@ -204,8 +204,8 @@ def test_an_image_with_romfs_keeps_the_networks_there_and_the_watch_finds_them(t
         assert not any(path.startswith("models/") for path in on_board(port))
         with Board(port.path) as board:
             assert board.run("import os\nprint(sorted(os.listdir('/rom/models')))").strip() == (
-                "['embedder.tflite', 'finder.tflite', 'networks.json']")
-    assert "romfs     3 files, 1,47" in first and " bytes, verified by SHA-256\n" in first
+                "['embedder.tflite', 'finder.tflite', 'landmarks.tflite', 'networks.json']")
+    assert "romfs     4 files, 1,57" in first and " bytes, verified by SHA-256\n" in first
     assert "selftest  crypto ok, flash ok, networks ok" in first
     assert " bytes, as they were\n" in second and "changed   0 of " in second
 
@@ -454,7 +454,7 @@ def test_erase_leaves_nothing_of_firmware_records_and_keys_but_the_image_of_micr
         after = watch.image.read_bytes()
         assert on_board(port) == {}
     assert watch.nvs == {"muster": {}} and b"secret that must" not in after
-    assert capsys.readouterr().out.splitlines() == ["erased    journal, 1024 KB", "erased    vfs, 3072 KB",
+    assert capsys.readouterr().out.splitlines() == ["erased    journal, 1024 KB", "erased    vfs, 2880 KB",
                                                     "erased    nvs, 24 KB"]
     rows = {label: slice(offset, offset + size) for _, _, offset, size, label, _ in table()}
     assert after[rows["factory"]] == before[rows["factory"]] and set(after[rows["journal"]]) == {0xff}

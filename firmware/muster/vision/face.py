@@ -1,12 +1,8 @@
-"""Finds the face in a frame, brings it upright, embeds it and compares embeddings: one wearer against one template."""
+"""Brings a face upright, embeds it and compares embeddings: one wearer against one template."""
 
 from . import image
 from .tflite import Model, ModelError
 
-LANDMARKS = 5  # eye left in the image, eye right, nose, mouth corner left, mouth corner right
-GRID = 10  # cells along each side of the finder's answer
-CELL = 8  # the miniature's pixels along a cell
-MINIATURE = GRID * CELL
 FACE = 64  # pixels along the embedder's input
 EMBEDDING = 192
 
@@ -20,7 +16,10 @@ class EmbeddingError(Exception):
 
 
 class Face:
-    """A face in a frame: the finder's int8 score, `landmarks` in 1/16 pixel of the frame, LANDMARKS pairs (x, y)."""
+    """A face in a frame: its int8 score, `landmarks` in 1/16 pixel of the frame: (x, y) of five points.
+
+    The eye to the left in the image, the other eye, the nose tip, the mouth corner to the left, the other one.
+    """
 
     def __init__(self, score: int, landmarks: "list[tuple[int, int]]"):
         self.score = score
@@ -32,54 +31,9 @@ class Face:
         return (isqrt((ax - bx) ** 2 + (ay - by) ** 2) + 8) // 16
 
 
-class Finder:
-    """Finds the one face a frame shows best.
-
-    `threshold` is the finder's int8 score a face must exceed. Of the last frame: `brightness`, its mean grey (0..255),
-    and `faces`, how many it shows.
-    """
-
-    def __init__(self, model: Model, threshold: int):
-        _check_shapes(model, (1, MINIATURE, MINIATURE, 1), (1, GRID, GRID, 1 + 2 * LANDMARKS))
-        if model.output_scale(0)[1] >= 0:
-            raise ModelError("the finder's output scale is too large")
-        self._model = model
-        self._threshold = threshold
-        self.brightness = self.faces = 0
-
-    def find(self, frame, width: int, height: int) -> "Face | None":
-        """The face in a frame of RGB565, or None. Raises image.FrameError."""
-        grey = self._model.input(0)
-        cell, left, top = image.shrink(grey, frame, width, height, MINIATURE)
-        self.brightness = image.mean(grey, MINIATURE, 0, 0, MINIATURE, MINIATURE)
-        self._model.invoke()
-        values = self._model.output(0)
-        step = 1 + 2 * LANDMARKS
-        best = max([(signed(values[i * step]), -i) for i in range(GRID * GRID)])
-        score, index = best[0], -best[1]
-        self.faces = 0
-        if score <= self._threshold:
-            return None
-        self.faces = 1
-        rough = [self._landmark(values, index, k) for k in range(LANDMARKS)]
-        # Each cell knows best the landmarks that lie in it.
-        points = [self._landmark(values, _cell(*rough[k]), k) for k in range(LANDMARKS)]
-        place = [(cell * x + 8 * (cell - 1) + 16 * left, cell * y + 8 * (cell - 1) + 16 * top) for x, y in points]
-        return Face(score, place)
-
-    def _landmark(self, values: memoryview, index: int, k: int) -> "tuple[int, int]":
-        """Where cell `index` of the answer has landmark `k`, in 1/16 pixel of the miniature."""
-        m, x, zero = self._model.output_scale(0)
-        row, column = index // GRID, index % GRID
-        at = index * (1 + 2 * LANDMARKS) + 1 + 2 * k
-        # One cell is 128 of 1/16 pixel; its middle is half a pixel short of half of it.
-        across, down = [((signed(v) - zero) * m * 128 + (1 << (-x - 1))) >> -x for v in values[at : at + 2]]
-        return column * 128 + 56 + across, row * 128 + 56 + down
-
-
 class Embedder:
     def __init__(self, model: Model):
-        _check_shapes(model, (1, FACE, FACE, 3), (1, EMBEDDING))
+        check_shapes(model, (1, FACE, FACE, 3), (1, EMBEDDING))
         if model.output_scale(0)[2] != 0:
             raise ModelError("the embedder's output has a zero point of {}, not 0".format(model.output_scale(0)[2]))
         self._model = model
@@ -149,13 +103,7 @@ def isqrt(n: int) -> int:
         x = y
 
 
-def _cell(x: int, y: int) -> int:
-    """The cell that a point of the miniature, in 1/16 pixel, lies in; outside, the nearest."""
-    column, row = [min(max((v + 8) // (16 * CELL), 0), GRID - 1) for v in (x, y)]
-    return row * GRID + column
-
-
-def _check_shapes(model: Model, taken: "tuple[int, ...]", given: "tuple[int, ...]"):
+def check_shapes(model: Model, taken: "tuple[int, ...]", given: "tuple[int, ...]"):
     if model.input_shape(0) != taken or model.output_shape(0) != given:
         raise ModelError(
             "the network takes {} and gives {}, not {} and {}".format(

@@ -1,8 +1,8 @@
 """Whether a frame is good enough to tell whose face it shows; what is wrong with it, if not.
 
 Measured in whole numbers on the upright grey crop of the face, so that the same holds near and far: SIZE pixels a side,
-the middle of the five landmarks in its centre, the eyes EYES pixels apart. The limits are calibrated by
-models/evaluate_quality.py, whose reference in numpy the watch equals.
+the middle of the five landmarks in its centre, the eyes EYES pixels apart. What the limits let
+through and what they refuse is measured by models/evaluate_quality.py.
 """
 
 from array import array
@@ -21,7 +21,7 @@ _FAR_PX, _NEAR_PX = 24, 110  # eye distance in the frame
 _FAINT, _BRIGHT, _GLARE_PM = 9, 225, 400  # too dark is too faint, not dark: skin of any shade is as good
 _FRAME_DARK, _FRAME_BRIGHT = 24, 235  # of a frame without a face
 _SHARP_PM = 210
-_YAW, _UP, _DOWN = 45, 20, 95
+_YAW, _UP, _DOWN = 30, 20, 95
 
 _MIDDLE = [sum([point[axis] for point in TEMPLATE_112]) for axis in (0, 1)]  # five times
 _TEMPLATE_EYES = isqrt(sum([(TEMPLATE_112[1][axis] - TEMPLATE_112[0][axis]) ** 2 for axis in (0, 1)]))
@@ -42,7 +42,7 @@ class Quality:
         where that is less: light and contrast cancel out, and noise hardly counts
     eyes_px: eye distance in the frame
     yaw: how far the nose tip is from the middle of eyes and mouth corners, along the eye line, in 1/100 eye distance,
-        right in the image positive; 1 is about 0.75 degrees
+        right in the image positive; 1 is about 0.8 degrees, and a profile has 45 or so
     pitch: where the nose tip is between eye line (0) and mouth (100): 55 or so straight ahead, less looking up
     faces: how many the frame shows
     """
