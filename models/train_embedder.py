@@ -1,4 +1,4 @@
-"""Trains the embedder: pruned from the teacher, distilled from it on FairFace; then quantisation-aware tuning.
+"""Trains the embedder: pruned from the teacher, distilled from it and its maps on FairFace; then quantisation-aware.
 
 Each stage resumes from its checkpoint in build/train. Only FairFace, drawn people and the teacher shape the weights.
 """
@@ -15,18 +15,21 @@ from augment import embedder_view, plain_view
 from checkpoint import is_begun, load, save
 from data import HELD_OUT, ROOT, read_faces, read_options, run
 from drawn import bank
+from hints import Readers, tapped, teacher_maps
 from metrics import unit
 from nets import EMBEDDER, Net, widened
 from prune import FACES, normalise, pruned
 from quantise import calibrate, to_tflite
 from teacher import embed_views
+from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 SEED = 20261124
-BATCH = 192
-GROUPS = 4  # race-and-gender groups in a batch, equally many faces of each
-DRAWN = 24  # drawn pictures in a batch, two of each person
+BATCH = 96
+GROUPS = 2  # race-and-gender groups in a batch, equally many faces of each
+DRAWN = 12  # drawn pictures in a batch, two of each person
+HINT = 0.3  # weight of the maps' errors, in variances, in the loss
 WIDTH = EMBEDDER["layers"][-1][1]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 WEIGHTS = ROOT / "embedder.npz"  # of the float stage's end, float16: where the next training goes on
@@ -35,15 +38,16 @@ WEIGHTS = ROOT / "embedder.npz"  # of the float stage's end, float16: where the 
 class Batches(Dataset):
     """Whole batches, each from its own seed, so that a resumed run sees what an unbroken one would have.
 
-    `real` is (pictures [n, 112, 112, 3], teacher views [2, n, d], members: the rows of each group); `drawn` is [people,
-    views, 112, 112, 3], its pictures follow the faces, two of a person side by side.
+    `real` is (pictures [n, 112, 112, 3], teacher views [2, n, d], members: the rows of each group); every second face is
+    mirrored. `drawn` is [people, views, 112, 112, 3], its pictures follow the faces, two of a person side by side.
+    `maps` are the teacher's of the faces, which those that aren't mirrored bring along.
 
     The similarities that must come out right are those within a group, for there false matches happen: so a batch
     holds many faces of few groups, and every group has an equal share of the training whatever its share of the file.
     """
 
-    def __init__(self, real, drawn, first, last):
-        self.real, self.drawn, self.first, self.last = real, drawn, first, last
+    def __init__(self, real, drawn, maps, first, last):
+        self.real, self.drawn, self.maps, self.first, self.last = real, drawn, maps, first, last
 
     def __len__(self):
         return self.last - self.first
@@ -54,12 +58,13 @@ class Batches(Dataset):
         faces, views, members = self.real
         groups = rng.choice(len(members), GROUPS, replace=False)
         chosen = np.concatenate([rng.choice(members[group], BATCH // GROUPS) for group in groups])
-        mirrored = rng.integers(0, 2, BATCH)
+        mirrored = np.arange(BATCH) % 2
         pictures = [embedder_view(rng, faces[i], m) for i, m in zip(chosen, mirrored, strict=True)]
         people = rng.choice(len(self.drawn), DRAWN // 2, replace=False)
         pairs = [(p, v) for p in people for v in rng.choice(self.drawn.shape[1], 2, replace=False)]
         pictures += [embedder_view(rng, self.drawn[p, v], False) for p, v in pairs]
-        return to_tensor(np.stack(pictures)), torch.from_numpy(views[mirrored, chosen])
+        maps = [torch.from_numpy(kept[chosen[::2]]) for kept in self.maps]
+        return to_tensor(np.stack(pictures)), torch.from_numpy(views[mirrored, chosen]), maps
 
 
 def read_real():
@@ -158,44 +163,59 @@ def first_weights(real):
 
 
 def compiled(net):
-    """The network fused by torch.compile where there is a C++ compiler: a third faster."""
+    """The module fused by torch.compile where there is a C++ compiler: a third faster."""
     return torch.compile(net) if shutil.which("g++") else net
 
 
-def train(net, stage, steps, rate, real, drawn, directions, check, workers):
+class Student(nn.Module):
+    """The network in training, with the readers of its maps where the teacher's are given as hints."""
+
+    def __init__(self, net, readers=None):
+        super().__init__()
+        self.net, self.readers = net, readers
+
+    def forward(self, pictures, maps):
+        """(outputs, errors of the maps of every second of the BATCH faces)."""
+        if self.readers is None:
+            return self.net(pictures), pictures.new_zeros(1)
+        found, seen = self.net(pictures, tapped(self.net))
+        return found, self.readers([x[:BATCH:2] for x in seen], maps)
+
+
+def train(student, stage, steps, rate, batches, directions, check, workers):
     """Runs or resumes one stage of `steps` batches made by `workers`; `check` is (faces, views) to report on."""
-    optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
-    done = load(f"embedder.{stage}", net, optimizer, schedule)
+    done = load(f"embedder.{stage}", student, optimizer, schedule)
     if not done:
-        save(f"embedder.{stage}", net, optimizer, schedule, done)
-    loader = DataLoader(Batches(real, drawn, done, steps), batch_size=None, num_workers=workers, prefetch_factor=8)
-    begun, losses = time.monotonic(), torch.zeros(3, device=DEVICE)
-    net.train()
-    fused = compiled(net)
-    for step, (pictures, wanted) in enumerate(loader, done + 1):
+        save(f"embedder.{stage}", student, optimizer, schedule, done)
+    loader = DataLoader(Batches(*batches, done, steps), batch_size=None, num_workers=workers, prefetch_factor=8)
+    begun, losses = time.monotonic(), torch.zeros(4, device=DEVICE)
+    student.train()
+    fused = compiled(student)
+    for step, (pictures, wanted, maps) in enumerate(loader, done + 1):
         wanted = wanted.to(DEVICE)
         with torch.autocast(DEVICE, torch.bfloat16):
-            found = fused(on_device(pictures))
-        found = found.float()
+            found, hints = fused(on_device(pictures), [kept.to(DEVICE) for kept in maps])
+        found, hints = found.float(), hints.sum()
         aim = wanted if directions is None else F.normalize(wanted @ directions)
         near = distillation(found[:BATCH], wanted, aim)
         apart = separation(found[BATCH:], found[:BATCH])
         known = recognition(found[:BATCH], aim)
-        (near + 0.1 * (apart + known)).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        (near + 0.1 * (apart + known) + HINT * hints).backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
-        losses += torch.stack([near, apart, known]).detach()
+        losses += torch.stack([near, apart, known, hints]).detach()
         if step % 50 == 0:
             pace = (time.monotonic() - begun) / (step - done)
-            parts = "distil {:.4f} drawn {:.4f} known {:.4f}".format(*(losses / 50).tolist())
+            parts = "distil {:.4f} drawn {:.4f} known {:.4f} maps {:.4f}".format(*(losses / 50).tolist())
             losses.zero_()
             print(f"{stage} {step}/{steps} {parts} {pace:.3f} s/step", flush=True)
         if step % 500 == 0 or step == steps:
-            save(f"embedder.{stage}", net, optimizer, schedule, step)
-            near, pairs = held_out_error(net, *check, directions)
+            save(f"embedder.{stage}", student, optimizer, schedule, step)
+            near, pairs = held_out_error(student.net, *check, directions)
             print(f"{stage} {step}: held-out cosine {near:.4f}, similarity error {pairs:.4f}", flush=True)
 
 
@@ -242,14 +262,18 @@ def main():
     else:
         wide = first_weights(real)
     wide = on_device(wide)
-    train(wide, "float", options.steps, 6e-4, real, drawn, None, check, options.workers)
+    sizes = [wide.nodes[tap - 1].out_size for tap in tapped(wide)]
+    maps = teacher_maps("fairface_train112", real[0][: real[1].shape[1]], sizes)
+    some = on_device(to_tensor(np.stack([plain_view(face) for face in real[0][:1024]])))
+    student = Student(wide, Readers(wide, some, [kept[:1024] for kept in maps]))
+    train(student, "float", options.steps, 5e-4, (real, drawn, maps), None, check, options.workers)
     np.savez_compressed(WEIGHTS, **{name: halved(value) for name, value in wide.state_dict().items()})
     net, directions = narrow(wide, real[0][: real[1].shape[1]])
 
-    batches = Batches(real, drawn, 0, 20)
-    calibrate(net, [on_device(batches[i][0]) for i in range(20)])
+    batches = Batches(real, drawn, [], 0, 40)
+    calibrate(net, [on_device(batches[i][0]) for i in range(40)])
     net.quantised = True
-    train(net, "tune", options.tune, 5e-5, real, drawn, directions, check, options.workers)
+    train(Student(net), "tune", options.tune, 5e-5, (real, drawn, []), directions, check, options.workers)
     (ROOT / "embedder.tflite").write_bytes(to_tflite(net.cpu()))
 
 
