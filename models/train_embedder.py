@@ -38,8 +38,8 @@ WEIGHTS = ROOT / "embedder.npz"  # of the float stage's end, float16: where the 
 class Batches(Dataset):
     """Whole batches, each from its own seed, so that a resumed run sees what an unbroken one would have.
 
-    `real` is (pictures [n, 112, 112, 3], teacher views [2, n, d], members: the rows of each group); every second face is
-    mirrored. `drawn` is [people, views, 112, 112, 3], its pictures follow the faces, two of a person side by side.
+    `real` is (pictures [n, 112, 112, 3], teacher views [2, n, d], members: the rows of each group); every second face
+    is mirrored. `drawn` is [people, views, 112, 112, 3], its pictures follow the faces, two of a person side by side.
     `maps` are the teacher's of the faces, which those that aren't mirrored bring along.
 
     The similarities that must come out right are those within a group, for there false matches happen: so a batch
