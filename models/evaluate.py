@@ -70,6 +70,12 @@ def describe(spec, path):
     }
 
 
+def part(name, measure, *given):
+    """What `measure` returns; says that it is on its way, for most take minutes."""
+    print(f"evaluate: {name} ...", flush=True)
+    return measure(*given)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     read_options(parser)
@@ -79,8 +85,10 @@ def main():
 
     embed = evaluate_faces.through(embedder)
     others = {kind: other(name) for kind, name in OTHERS.items()}
-    faces = {"int8": evaluate_faces.evaluate(embed), "float": measured_once(*float_embedder())}
-    faces |= {kind: measured_once(*found) for kind, found in others.items()}
+    faces = {
+        "int8": part("faces, int8", evaluate_faces.evaluate, embed),
+        "float": part("faces, float", measured_once, *float_embedder()),
+    } | {kind: part(f"faces, {kind}", measured_once, *found) for kind, found in others.items()}
     threshold_milli = round(1000 * faces["int8"]["threshold"] + 0.5)
     match = threshold_milli / 1000
     pictures, groups, second_opinion = evaluate_faces.good_faces()
@@ -88,10 +96,10 @@ def main():
     compared = {"int8": (embed, match)} | {
         kind: (function, faces[kind]["threshold"]) for kind, (function, _) in others.items()
     }
-    found = evaluate_finder.evaluate(*looks)
+    found = part("finder", evaluate_finder.evaluate, *looks)
     finder = Finder(*looks, *found["score_thresholds"])
-    aim = evaluate_finder.evaluate_aim(finder, embedder, match)
-    drawn = evaluate_drawn.evaluate(finder, embedder, match)
+    aim = part("LFW aimed by the finder", evaluate_finder.evaluate_aim, finder, embedder, match)
+    drawn = part("drawn people", evaluate_drawn.evaluate, finder, embedder, match)
     networks = {
         "embedder": {
             **describe(EMBEDDER, embedder_file),
@@ -106,12 +114,12 @@ def main():
         "seeds": {"embedder": train_embedder.SEED, "finder": train_finder.SEED, "landmarks": train_landmarks.SEED},
         "networks": networks,
         "faces": faces,
-        "groups": evaluate_groups.evaluate(vectors, groups, second_opinion, match),
-        "strengths": evaluate_strengths.evaluate(compared),
+        "groups": part("groups", evaluate_groups.evaluate, vectors, groups, second_opinion, match),
+        "strengths": part("troubles at five strengths", evaluate_strengths.evaluate, compared),
         "finder": found,
         "aim": aim,
         "drawn": drawn,
-        "quality": evaluate_quality.evaluate(),
+        "quality": part("gate", evaluate_quality.evaluate),
     }
     (REPOSITORY / "build").mkdir(exist_ok=True)
     (REPOSITORY / "build" / "evaluate.json").write_text(json.dumps(result, indent=1) + "\n")
