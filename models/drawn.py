@@ -42,12 +42,11 @@ def align112(picture, landmarks):
 
 
 def bank():
-    """Aligned RGB [PEOPLE, VIEWS, 112, 112, 3]; grey [PEOPLE * VIEWS, 112, 112], the landmarks in it [..., 5, 2]."""
-    cached = CACHE / f"drawn{PEOPLE}.npz"
+    """Aligned RGB [PEOPLE, VIEWS, 112, 112, 3]."""
+    cached = CACHE / f"drawn{PEOPLE}.npy"
     if not cached.is_file():
         people = drawing()
         aligned = np.empty((PEOPLE, VIEWS, 112, 112, 3), np.uint8)
-        grey, landmarks = np.empty((PEOPLE, VIEWS, 112, 112), np.uint8), np.empty((PEOPLE, VIEWS, 5, 2), np.float32)
         for index in range(PEOPLE):
             person = people.Person(FIRST_SEED + index)
             rng = np.random.default_rng(FIRST_SEED + index)
@@ -57,15 +56,11 @@ def bank():
                     person, pose, light, expression, size=PICTURE, scale=rng.uniform(0.85, 1.15)
                 )
                 aligned[index, view] = align112(picture, points)
-                small = cv2.resize(picture, (112, 112), interpolation=cv2.INTER_AREA)
-                grey[index, view] = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-                landmarks[index, view] = (points + 0.5) * (112 / PICTURE) - 0.5
             if index % 50 == 0:
                 print(f"drawn people: {index} of {PEOPLE}", flush=True)
         cached.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cached, aligned=aligned, grey=grey.reshape(-1, 112, 112), landmarks=landmarks.reshape(-1, 5, 2))
-    with np.load(cached) as found:
-        return found["aligned"], found["grey"], found["landmarks"]
+        np.save(cached, aligned)
+    return np.load(cached)
 
 
 def turned_people():

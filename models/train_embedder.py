@@ -255,7 +255,7 @@ def main():
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
     real, check = read_real()
-    drawn, _, _ = bank()
+    drawn = bank()
 
     if is_begun("embedder.float") or (WEIGHTS.is_file() and not options.fresh):
         wide = last_weights(real[1].shape[-1])
