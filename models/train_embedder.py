@@ -195,7 +195,7 @@ def train(student, stage, steps, rate, batches, directions, check, workers):
     fused = compiled(student)
     for step, (pictures, wanted, maps) in enumerate(loader, done + 1):
         wanted = wanted.to(DEVICE)
-        with torch.autocast(DEVICE, torch.bfloat16):
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=not student.net.quantised):  # which int8 would drown in
             found, hints = fused(on_device(pictures), [kept.to(DEVICE) for kept in maps])
         found, hints = found.float(), hints.sum()
         aim = wanted if directions is None else F.normalize(wanted @ directions)

@@ -165,8 +165,8 @@ def test_the_example_of_the_documentation_runs_as_printed(vm, tmp_path):
 
 
 def test_a_dropped_model_is_freed(vm):
-    if vm.bits == 32:
-        pytest.skip("every fourth layout of 32 bits has a word that the collector takes for the model's address")
+    """In one run of eight at least: of four layouts of 32 bits one has a word that the collector takes for the model's
+    address; what keeps a model keeps it in all."""
     script = """
 import gc
 from muster.vision import tflite
@@ -178,4 +178,4 @@ net = None
 gc.collect()
 result = gc.mem_alloc() - before
 """
-    assert vm(script, str(ROOT / "models" / "embedder.tflite")) < 4096
+    assert any(vm(script, str(ROOT / "models" / "embedder.tflite")) < 4096 for _ in range(8))
