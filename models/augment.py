@@ -6,7 +6,8 @@ from data import TEMPLATE112
 
 INPUT = 64
 EYES_TO_MOUTH = 1.155  # in eye distances, of TEMPLATE112
-TO_INPUT = np.float64([[INPUT / 112, 0, 0], [0, INPUT / 112, 0]])
+CORNER, SHOWN = (3.83, 4.76), 105.2  # the part of the 112x112 alignment that the embedder sees, as the teacher reid0095
+TO_INPUT = INPUT / SHOWN * np.float64([[1, 0, -CORNER[0]], [0, 1, -CORNER[1]]])
 
 
 def similarity(angle_deg, scale, shift, centre):
@@ -59,7 +60,7 @@ def jpeg(rng, picture):
 
 def align64(picture, landmarks, smooth=True):
     """The 64x64 embedder input of a picture with landmarks [5, 2]: similarity (least squares) to the template."""
-    matrix = fit_similarity(landmarks, TEMPLATE112 * (INPUT / 112))
+    matrix = fit_similarity(landmarks, (TEMPLATE112 - CORNER) * (INPUT / SHOWN))
     shrink = np.hypot(matrix[0, 0], matrix[1, 0])
     if smooth and shrink < 0.8:
         picture = cv2.GaussianBlur(picture, (0, 0), 0.4 / shrink)
@@ -103,8 +104,11 @@ def low_angle(rng):
     return np.float64([[1, 0, 0], [0, 1, 0], [0, lean, 1 - 56 * lean]])
 
 
-def embedder_view(rng, aligned112, mirror):
-    """One training input [64, 64, 3] uint8 from an aligned 112x112 face; one in four is as it is."""
+def embedder_view(rng, aligned112, mirror, still=False):
+    """One training input [64, 64, 3] uint8 from an aligned 112x112 face; one in four is as it is.
+
+    `still` leaves everything where it is, so that maps of the face remain true of its view.
+    """
     picture = aligned112[:, ::-1] if mirror else aligned112
     if rng.random() < 0.25:
         return plain_view(picture)
@@ -118,7 +122,9 @@ def embedder_view(rng, aligned112, mirror):
     x = cv2.GaussianBlur(x, (0, 0), smoothing)
     if rng.random() < 0.5:
         x = rgb565(np.clip(x, 0, 255).astype(np.uint8))
-    warp = np.vstack([then(jitter, TO_INPUT), [0, 0, 1]]) @ low_angle(rng)
+    lean = low_angle(rng)
+    warp = np.vstack([TO_INPUT if still else then(jitter, TO_INPUT), [0, 0, 1]])
+    warp = warp if still else warp @ lean
     x = cv2.warpPerspective(x, warp, (INPUT, INPUT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     picture = sensor(rng, x.astype(np.float32))
     return jpeg(rng, picture) if rng.random() < 0.25 else picture
@@ -126,4 +132,7 @@ def embedder_view(rng, aligned112, mirror):
 
 def plain_view(aligned112):
     """The evaluation input [64, 64, 3] of an aligned 112x112 face: area averaging only."""
-    return cv2.resize(aligned112, (INPUT, INPUT), interpolation=cv2.INTER_AREA)
+    warp = TO_INPUT * 3
+    warp[:, 2] += 1  # of the pixels' centres
+    large = cv2.warpAffine(np.ascontiguousarray(aligned112), warp, (INPUT * 3, INPUT * 3), flags=cv2.INTER_LINEAR)
+    return cv2.resize(large, (INPUT, INPUT), interpolation=cv2.INTER_AREA)

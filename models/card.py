@@ -45,6 +45,7 @@ def faces_table(faces):
             percent(f["tar_at_lfw_fmr"]),
             f"{percent(min(groups), 2)} / {percent(max(groups), 2)}",
             percent(f["tar_at_worst_group"]),
+            percent(f["tar_at_worst_group_by_mbf"]),
             worst_over_best(f["fmr_by_group"]),
         ]
 
@@ -54,6 +55,7 @@ def faces_table(faces):
         "TAR at LFW FMR 1e-3",
         "same-group FMR there: best / worst group",
         "TAR at worst-group FMR 1e-3",
+        "the same, where MBF says who is one person",
         "worst group's FMR over best's there",
     ]
     return table(heads, [row(kind, f) for kind, f in faces.items()])

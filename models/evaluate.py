@@ -11,7 +11,6 @@ import evaluate_groups
 import evaluate_quality
 import evaluate_strengths
 import metrics
-import numpy as np
 import teacher
 import torch
 import train_embedder
@@ -25,13 +24,16 @@ from locate import Finder
 from nets import EMBEDDER, FINDER, LANDMARKS
 from oracle import Oracle
 
-TEACHER_WIDTH = 512
-OTHERS = {"anchor": "anchor_espdl_mfn", "teacher": "teacher_espdl_mbf"}
+OTHERS = {  # file, and whether it takes 0..255
+    "anchor": ("anchor_espdl_mfn", False),
+    "teacher": ("teacher_reid0095", True),
+    "second teacher": ("teacher_espdl_mbf", False),
+}
 
 
 def float_embedder():
     """The network before quantisation: its embedding function and its file of weights."""
-    net = train_embedder.last_weights(TEACHER_WIDTH).eval()
+    net = train_embedder.last_weights().eval()
 
     @torch.no_grad()
     def embed(face):
@@ -40,21 +42,15 @@ def float_embedder():
     return embed, train_embedder.WEIGHTS
 
 
-def other(name):
+def other(name, raw):
     """The embedding function of one of the data folder's networks, and its file."""
     network = teacher.session(name, 1)
-    taken = network.get_inputs()[0].name
-
-    def embed(face):
-        x = (np.float32(face).transpose(2, 0, 1)[None] - 127.5) / 127.5
-        return network.run(None, {taken: x})[0].ravel()
-
-    return embed, data_file(f"models/{name}.onnx")
+    return lambda face: teacher.embed(network, face[None], raw)[0], data_file(f"models/{name}.onnx")
 
 
 def measured_once(embed, path):
     """The face figures of a network that is not the committed one, kept in build/train under its file's hash."""
-    kept = CACHE / f"faces-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.json"
+    kept = CACHE / f"verification-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.json"
     if not kept.is_file():
         kept.write_text(json.dumps(evaluate_faces.evaluate(embed)))
     return json.loads(kept.read_text())
@@ -84,17 +80,17 @@ def main():
     embedder, *looks = (Oracle(file, fast=True) for file in (embedder_file, *finder_files))
 
     embed = evaluate_faces.through(embedder)
-    others = {kind: other(name) for kind, name in OTHERS.items()}
+    others = {kind: other(*named) for kind, named in OTHERS.items()}
     faces = {
         "int8": part("faces, int8", evaluate_faces.evaluate, embed),
         "float": part("faces, float", measured_once, *float_embedder()),
     } | {kind: part(f"faces, {kind}", measured_once, *found) for kind, found in others.items()}
     threshold_milli = round(1000 * faces["int8"]["threshold"] + 0.5)
     match = threshold_milli / 1000
-    pictures, groups, second_opinion = evaluate_faces.good_faces()
+    pictures, groups, opinions = evaluate_faces.good_faces()
     vectors = metrics.unit([embed(picture) for picture in pictures])
     compared = {"int8": (embed, match)} | {
-        kind: (function, faces[kind]["threshold"]) for kind, (function, _) in others.items()
+        kind: (others[kind][0], faces[kind]["threshold"]) for kind in ("anchor", "teacher")
     }
     found = part("finder", evaluate_finder.evaluate, *looks)
     finder = Finder(*looks, *found["score_thresholds"])
@@ -114,7 +110,7 @@ def main():
         "seeds": {"embedder": train_embedder.SEED, "finder": train_finder.SEED, "landmarks": train_landmarks.SEED},
         "networks": networks,
         "faces": faces,
-        "groups": part("groups", evaluate_groups.evaluate, vectors, groups, second_opinion, match),
+        "groups": part("groups", evaluate_groups.evaluate, vectors, groups, opinions[0], match),
         "strengths": part("troubles at five strengths", evaluate_strengths.evaluate, compared),
         "finder": found,
         "aim": aim,

@@ -9,8 +9,12 @@ import tflite
 OPERATORS = {  # builtin operator: (code, version with int8)
     "conv": (tflite.BuiltinOperator.CONV_2D, 3),
     "dw": (tflite.BuiltinOperator.DEPTHWISE_CONV_2D, 3),
+    "global": (tflite.BuiltinOperator.DEPTHWISE_CONV_2D, 3),
     "fc": (tflite.BuiltinOperator.FULLY_CONNECTED, 4),
     "add": (tflite.BuiltinOperator.ADD, 2),
+    "mul": (tflite.BuiltinOperator.MUL, 2),
+    "mean": (tflite.BuiltinOperator.MEAN, 2),
+    "logistic": (tflite.BuiltinOperator.LOGISTIC, 2),
     "prelu": (tflite.BuiltinOperator.PRELU, 1),
     "reshape": (tflite.BuiltinOperator.RESHAPE, 1),
 }
@@ -58,19 +62,21 @@ def offsets(builder, values):
     return builder.EndVector()
 
 
-def write_quantisation(builder, tensor):
-    scales = builder.CreateNumpyVector(np.float32(tensor.scale))
-    zeros = ints(builder, [tensor.zero] * len(tensor.scale), 8)
+def write_quantisation(builder, tensor, zeros):
+    """`zeros`: the vectors of zero points written so far, which tensors share: half the metadata would be noughts."""
+    scales, key = builder.CreateNumpyVector(np.float32(tensor.scale)), (tensor.zero, len(tensor.scale))
+    if key not in zeros:
+        zeros[key] = ints(builder, [tensor.zero] * len(tensor.scale), 8)
     tflite.QuantizationParametersStart(builder)
     tflite.QuantizationParametersAddScale(builder, scales)
-    tflite.QuantizationParametersAddZeroPoint(builder, zeros)
+    tflite.QuantizationParametersAddZeroPoint(builder, zeros[key])
     tflite.QuantizationParametersAddQuantizedDimension(builder, tensor.axis)
     return tflite.QuantizationParametersEnd(builder)
 
 
-def write_tensor(builder, tensor, buffer):
+def write_tensor(builder, tensor, buffer, zeros):
     name, shape = builder.CreateString(tensor.name), ints(builder, tensor.shape)
-    quantisation = write_quantisation(builder, tensor) if tensor.scale else None
+    quantisation = write_quantisation(builder, tensor, zeros) if tensor.scale else None
     tflite.TensorStart(builder)
     tflite.TensorAddShape(builder, shape)
     tflite.TensorAddType(builder, TYPES[tensor.type])
@@ -91,9 +97,10 @@ def write_options(builder, operation):
         tflite.Conv2DOptionsAddStrideH(builder, operation.stride)
         tflite.Conv2DOptionsAddFusedActivationFunction(builder, relu)
         return tflite.BuiltinOptions.Conv2DOptions, tflite.Conv2DOptionsEnd(builder)
-    if operation.kind == "dw":
+    if operation.kind in ("dw", "global"):
         tflite.DepthwiseConv2DOptionsStart(builder)
-        tflite.DepthwiseConv2DOptionsAddPadding(builder, tflite.Padding.SAME)
+        padding = tflite.Padding.SAME if operation.kind == "dw" else tflite.Padding.VALID
+        tflite.DepthwiseConv2DOptionsAddPadding(builder, padding)
         tflite.DepthwiseConv2DOptionsAddStrideW(builder, operation.stride)
         tflite.DepthwiseConv2DOptionsAddStrideH(builder, operation.stride)
         tflite.DepthwiseConv2DOptionsAddDepthMultiplier(builder, 1)
@@ -106,7 +113,14 @@ def write_options(builder, operation):
     if operation.kind == "add":
         tflite.AddOptionsStart(builder)
         return tflite.BuiltinOptions.AddOptions, tflite.AddOptionsEnd(builder)
-    if operation.kind == "prelu":
+    if operation.kind == "mul":
+        tflite.MulOptionsStart(builder)
+        return tflite.BuiltinOptions.MulOptions, tflite.MulOptionsEnd(builder)
+    if operation.kind == "mean":
+        tflite.ReducerOptionsStart(builder)
+        tflite.ReducerOptionsAddKeepDims(builder, True)
+        return tflite.BuiltinOptions.ReducerOptions, tflite.ReducerOptionsEnd(builder)
+    if operation.kind in ("prelu", "logistic"):
         return tflite.BuiltinOptions.NONE, None
     shape = ints(builder, operation.shape)
     tflite.ReshapeOptionsStart(builder)
@@ -165,7 +179,8 @@ def write_model(name, tensors, operations, inputs, outputs):
     buffers, where = write_buffers(builder, tensors)
     index = {tensor.name: i for i, tensor in enumerate(tensors)}
     codes = sorted({operation.kind for operation in operations})
-    tables = offsets(builder, [write_tensor(builder, t, where.get(t.name, 0)) for t in tensors])
+    zeros = {}
+    tables = offsets(builder, [write_tensor(builder, t, where.get(t.name, 0), zeros) for t in tensors])
     steps = offsets(builder, [write_operation(builder, o, codes, index) for o in operations])
     taken, given = ints(builder, [index[n] for n in inputs]), ints(builder, [index[n] for n in outputs])
     label = builder.CreateString(name)

@@ -1,38 +1,25 @@
-"""The teacher's maps at four depths as targets beside its embedding (Romero et al. 2015, FitNets).
+"""The teacher's maps at five depths as targets beside its embedding (Romero et al. 2015, FitNets).
 
-They say what is right at each place of the map, 70,000 numbers a face where the embedding has 512, and hold on faces
+They say what is right at each place of the map, 57,000 numbers a face where the embedding has 256, and hold on faces
 the network never saw: with few faces they keep it from learning those by heart.
 """
 
-import cv2
 import numpy as np
 import torch
-from augment import INPUT, plain_view
+from augment import INPUT
 from data import CACHE
-from mbf import ADDS, Mbf
+from reid import Reid, at_grid, coarse_view
 from torch import nn
 
-PLACES = (4, 8, 11, 14)  # bottlenecks whose sums are hinted: the ends of the stages, and the middle of the long one
+PLACES = (0, 4, 8, 11, 14)  # blocks whose outputs are hinted: the ends of the stages, and the middle of the long one
 STEP = 1 / 24  # standard deviations of a channel in one count of the kept int8
 
 
 def tapped(net):
-    """Index of the node that completes each of PLACES in a network that is built as the teacher is."""
-    ends = np.cumsum([3 + adds for adds in ADDS]) + 1
-    return tuple(int(ends[place]) for place in PLACES)
-
-
-def at_grid(maps, size):
-    """The teacher's `maps` [n, c, g, g] at the centres of the student's coarser `size` x `size` grid, triangle filter.
-
-    The student's padding (SAME) puts the centre of cell i at pixel stride * (i + 1) - 1 of its input, the teacher's at
-    stride * i of its own.
-    """
-    given, ratio, stride = maps.shape[-1], 112 / INPUT, INPUT // size
-    centres = ((stride * (torch.arange(size) + 1) - 0.5) * ratio - 0.5) * given / 112
-    weights = (1 - (torch.arange(given) - centres[:, None]).abs() / ratio).clamp(min=0)
-    weights /= weights.sum(1, keepdim=True)
-    return torch.einsum("ncyx,iy,jx->nijc", maps, weights, weights)
+    """Index of the node that completes each of PLACES."""
+    kinds = [node.kind for node in net.nodes]
+    ends = [index + (kinds[index + 1] == "add") for index, kind in enumerate(kinds) if kind == "gate"]
+    return tuple(ends[place] for place in PLACES)
 
 
 def teacher_maps(name, faces, sizes, batch=64):
@@ -40,7 +27,7 @@ def teacher_maps(name, faces, sizes, batch=64):
 
     The teacher sees what the student can: each face at the student's resolution, enlarged.
     """
-    files = [CACHE / f"{name}.maps{place}.npy" for place in PLACES]
+    files = [CACHE / f"{name}.reid{place}.npy" for place in PLACES]
     if not all(file.is_file() for file in files):
         for file, maps in zip(files, computed_maps(faces, sizes, batch), strict=True):
             np.save(file, maps)
@@ -48,12 +35,13 @@ def teacher_maps(name, faces, sizes, batch=64):
 
 
 def computed_maps(faces, sizes, batch):
-    teacher, kept, scales = Mbf(), [], None
+    teacher, kept, scales = Reid(), [], None
     for start in range(0, len(faces), batch):
-        large = [cv2.resize(plain_view(face), (112, 112)) for face in faces[start : start + batch]]
-        x = torch.from_numpy(np.stack(large)).permute(0, 3, 1, 2).float()
-        features = teacher.features((x - 127.5) / 127.5)
-        maps = [at_grid(features[place + 1].float(), size) for place, size in zip(PLACES, sizes, strict=True)]
+        features = teacher.features(teacher.prepared(np.stack([coarse_view(x) for x in faces[start : start + batch]])))
+        maps = [
+            at_grid(features[place + 1], size, INPUT // size).permute(0, 2, 3, 1)
+            for place, size in zip(PLACES, sizes, strict=True)
+        ]
         if scales is None:  # any fixed scale will do
             kept = [np.empty((len(faces), *found.shape[1:]), np.int8) for found in maps]
             scales = [(found.mean((0, 1, 2)), found.std((0, 1, 2)) * STEP) for found in maps]
@@ -89,7 +77,9 @@ class Readers(nn.Module):
 
     def forward(self, found, wanted):
         """Mean squared errors in variances [len(PLACES)]: `found` NCHW maps, `wanted` int8 [n, size, size, c]."""
-        return torch.stack([
-            (reader(x.permute(0, 2, 3, 1)).float() - target * STEP).square().mean()
-            for reader, x, target in zip(self.readers, found, wanted, strict=True)
-        ])
+        return torch.stack(
+            [
+                (reader(x.permute(0, 2, 3, 1)).float() - target * STEP).square().mean()
+                for reader, x, target in zip(self.readers, found, wanted, strict=True)
+            ]
+        )

@@ -5,9 +5,10 @@ from fakequant import ActivationRange, fake_quantise_slopes, fake_quantise_weigh
 from torch import nn
 from torch.nn import functional as F
 
-# A layer is (kind, output channels, kernel, stride, activation); kinds are conv, dw (depthwise), fc (over the flattened
-# map) and the residual marks: save keeps the current tensor, add adds the kept one. The activation is False, True for
-# ReLU, or "prelu" for PReLU with a slope for each channel.
+# A layer is (kind, output channels, kernel, stride, activation); kinds are conv, dw (depthwise), global (depthwise over
+# the whole map), fc (over the flattened map), gate (squeeze and excitation, with so many channels inside), and the
+# residual marks: save keeps the current tensor, add adds the kept one. The activation is False, True for ReLU, or
+# "prelu" for PReLU with a slope for each channel.
 
 
 def residual(width, out):
@@ -15,32 +16,37 @@ def residual(width, out):
     return [("save",), ("conv", width, 1, 1, True), ("dw", None, 3, 1, True), ("conv", out, 1, 1, False), ("add",)]
 
 
-def separable(width, out, stride=1):
-    """MobileFaceNet's bottleneck: 1x1 to `width`, depthwise 3x3, linear 1x1 to `out`."""
-    return [("conv", width, 1, 1, "prelu"), ("dw", None, 3, stride, "prelu"), ("conv", out, 1, 1, False)]
+def gated(width, out, stride=1):
+    """Inverted residual with squeeze and excitation (Hu et al. 2018): 1x1 to `width`, depthwise 3x3, linear 1x1."""
+    return [
+        ("conv", width, 1, 1, "prelu"),
+        ("dw", None, 3, stride, "prelu"),
+        ("conv", out, 1, 1, False),
+        ("gate", out // 8),
+    ]
 
 
 def plus_input(layers):
     return [("save",), *layers, ("add",)]
 
 
-# The teacher's own architecture (MobileFaceNet, Chen et al. 2018, at twice its width) on a 64x64 picture, with half of
-# the channels inside each bottleneck: prune.py takes its first weights from the teacher's.
+# The architecture of the teacher reid0095 (a MobileNetV2 with gates) on a picture of half the side, without its last
+# stride, so that the last stage has the teacher's grid: coarsen.py fits its weights to the coarser grids before that.
 EMBEDDER = {
     "name": "embedder",
     "input": (64, 64, 3),
     "layers": [
         ("conv", 64, 3, 2, "prelu"),  # 32x32
         ("dw", None, 3, 1, "prelu"),
-        *separable(64, 128, 2),  # 16x16
-        *plus_input(separable(64, 128)) * 4,
-        *separable(128, 256, 2),  # 8x8
-        *plus_input(separable(128, 256)) * 6,
-        *separable(256, 256, 2),  # 4x4
-        *plus_input(separable(128, 256)) * 2,
+        *gated(128, 64, 2),  # 16x16
+        *plus_input(gated(128, 64)) * 4,
+        *gated(256, 128, 2),  # 8x8
+        *plus_input(gated(256, 128)) * 6,
+        *gated(512, 128),
+        *plus_input(gated(256, 128)) * 2,
         ("conv", 512, 1, 1, "prelu"),
-        ("conv", 64, 1, 1, "prelu"),
-        ("fc", 192, 4, 1, False),
+        ("global", None, 8, 1, False),
+        ("fc", 256, 1, 1, False),
     ],
 }
 
@@ -72,12 +78,6 @@ LANDMARKS = {
 }
 
 
-def widened(spec, width):
-    """The same network with `width` outputs."""
-    kind, _, *rest = spec["layers"][-1]
-    return {**spec, "layers": [*spec["layers"][:-1], (kind, width, *rest)]}
-
-
 def same_padding(size, kernel, stride):
     """TensorFlow's SAME: (before, after) along one axis; the odd pixel goes after."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
@@ -92,8 +92,10 @@ class Layer(nn.Module):
         self.kind, self.kernel, self.stride = kind, kernel, stride
         self.relu, self.prelu = activation is True, activation == "prelu"
         self.size = size  # input height and width
-        groups = inputs if kind == "dw" else 1
-        pad = same_padding(size, kernel, stride) if kind != "fc" else (0, 0)
+        groups = inputs if kind in ("dw", "global") else 1
+        whole = kind in ("fc", "global")
+        pad = (0, 0) if whole else same_padding(size, kernel, stride)
+        self.out_size = 1 if whole else -(-size // stride)
         self.pad = pad
         symmetric = pad[0] == pad[1]
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, pad[0] if symmetric else 0, groups=groups, bias=False)
@@ -104,10 +106,6 @@ class Layer(nn.Module):
         if self.prelu:
             self.slope = nn.Parameter(torch.full((outputs,), 0.25))
             self.after = ActivationRange()  # `range` is that of its input
-
-    @property
-    def out_size(self):
-        return 1 if self.kind == "fc" else -(-self.size // self.stride)
 
     @property
     def macs(self):
@@ -137,15 +135,19 @@ class Layer(nn.Module):
     def convolve(self, x, quantised):
         conv = self.conv
         weight = fake_quantise_weights(conv.weight, self.kind == "fc") if quantised else conv.weight
-        if conv.groups > 1 and self.stride > 1:  # oneDNN's bfloat16 backward pass of this one is twelve times slower
-            with torch.autocast(x.device.type, enabled=False):
-                kept = F.conv2d(x.float(), weight, self.bias, conv.stride, conv.padding, 1, conv.groups)
-            return kept.to(x.dtype)
+        # On a CPU the backward passes of these two take much longer as strided or wide depthwise convolutions.
+        if self.kind == "global":
+            found = (x * weight[:, 0].to(x.dtype)).sum((2, 3), keepdim=True)
+            return found if self.bias is None else found + self.bias[:, None, None]
+        if self.kind == "dw" and self.stride > 1:
+            first = self.kernel // 2 - self.pad[0]
+            every = F.conv2d(x, weight, self.bias, 1, self.kernel // 2, 1, conv.groups)
+            return every[..., first :: self.stride, first :: self.stride]
+        if self.pad[0] != self.pad[1]:
+            x = F.pad(x, self.pad * 2)
         return F.conv2d(x, weight, self.bias, conv.stride, conv.padding, 1, conv.groups)
 
     def forward(self, x, quantised):
-        if self.pad[0] != self.pad[1]:
-            x = F.pad(x, self.pad * 2)
         x = self.convolve(x, quantised)
         if self.norm is not None:
             x = self.norm(x)
@@ -158,14 +160,40 @@ class Layer(nn.Module):
         return x
 
 
+class Gate(nn.Module):
+    """Squeeze and excitation: each channel times a number in 0..1 that two small layers make of the map's means."""
+
+    kind = "gate"
+    STEP = 1 / 256  # of TFLite's int8 LOGISTIC, zero point -128
+
+    def __init__(self, size, channels, inside):
+        super().__init__()
+        self.out_size = size
+        self.mean, self.range = ActivationRange(), ActivationRange()
+        self.squeeze = Layer("conv", 1, channels, inside, 1, 1, "prelu", norm=False)
+        self.excite = Layer("conv", 1, inside, channels, 1, 1, False, norm=False)
+
+    @property
+    def macs(self):
+        return self.squeeze.macs + self.excite.macs
+
+    def forward(self, x, quantised):
+        mean = self.mean(x.mean((2, 3), keepdim=True), quantised)
+        share = torch.sigmoid(self.excite(self.squeeze(mean, quantised), quantised))
+        if quantised:
+            share = share + (torch.round(share / self.STEP).clamp(max=255) * self.STEP - share).detach()
+        return self.range(x * share, quantised)
+
+
 class Add(nn.Module):
     """Residual sum with an output range of its own."""
 
     kind = "add"
     macs = 0
 
-    def __init__(self):
+    def __init__(self, size):
         super().__init__()
+        self.out_size = size
         self.range = ActivationRange()
 
     def forward(self, x, kept, quantised):
@@ -186,7 +214,9 @@ class Net(nn.Module):
             if layer[0] == "save":
                 self.saves.add(len(self.nodes))
             elif layer[0] == "add":
-                self.nodes.append(Add())
+                self.nodes.append(Add(size))
+            elif layer[0] == "gate":
+                self.nodes.append(Gate(size, channels, layer[1]))
             else:
                 kind, out, kernel, stride, activation = layer
                 norm = spec.get("norm", True)

@@ -30,7 +30,7 @@ def layer_constants(node, name, input_scale):
     scales = weight_scales(weight, per_tensor=node.kind == "fc").double().numpy()
     values = np.clip(np.round(weight.double().numpy() / scales[:, None, None, None]), -127, 127).astype(np.int8)
     bias = np.round(node.bias.detach().double().numpy() / (scales * input_scale)).astype(np.int32)
-    if node.kind == "dw":
+    if node.conv.groups > 1:
         values, axis = values.transpose(1, 2, 3, 0), 3
     else:
         values, axis = values.transpose(0, 2, 3, 1), 0
@@ -63,6 +63,27 @@ def to_tflite(net):
         operations.append(Operation(kind, [x.name for x in inputs], [name], stride, relu, new))
         return tensors[-1]
 
+    def add_layer(node, x, name):
+        """A convolution or fully connected layer on the tensor `x`, with its PReLU; its output."""
+        constants = layer_constants(node, name, x.scale[0])
+        tensors.extend(constants)
+        outputs = node.conv.out_channels
+        shape = (1, outputs) if node.kind == "fc" else (1, node.out_size, node.out_size, outputs)
+        x = add(node.kind, [x, *constants], name, shape, node.range.quantisation(), node)
+        if node.prelu:
+            tensors.append(slope_constant(node, name))
+            x = add("prelu", [x, tensors[-1]], f"{name}_prelu", shape, node.after.quantisation())
+        return x
+
+    def add_gate(node, x, name):
+        axes = Tensor(f"{name}/axes", (2,), data=np.int32([1, 2]))
+        tensors.append(axes)
+        share = add("mean", [x, axes], f"{name}_mean", (1, 1, 1, x.shape[-1]), node.mean.quantisation())
+        share = add_layer(node.squeeze, share, f"{name}_squeeze")
+        share = add_layer(node.excite, share, f"{name}_excite")
+        share = add("logistic", [share], f"{name}_share", share.shape, (node.STEP, -128))
+        return add("mul", [x, share], name, x.shape, node.range.quantisation())
+
     x = tensors[0]
     for index, node in enumerate(net.nodes):
         if index in net.saves:
@@ -70,15 +91,10 @@ def to_tflite(net):
         name = f"{index:02d}_{node.kind}"
         if node.kind == "add":
             x = add("add", [kept, x], name, x.shape, node.range.quantisation())
-            continue
-        if node.kind == "fc":
-            x = add("reshape", [x], "flat", (1, int(np.prod(x.shape))), (x.scale[0], x.zero))
-        constants = layer_constants(node, name, x.scale[0])
-        tensors += constants
-        outputs = node.conv.out_channels
-        shape = (1, outputs) if node.kind == "fc" else (1, node.out_size, node.out_size, outputs)
-        x = add(node.kind, [x, *constants], name, shape, node.range.quantisation(), node)
-        if node.prelu:
-            tensors.append(slope_constant(node, name))
-            x = add("prelu", [x, tensors[-1]], f"{name}_prelu", shape, node.after.quantisation())
+        elif node.kind == "gate":
+            x = add_gate(node, x, name)
+        else:
+            if node.kind == "fc":
+                x = add("reshape", [x], "flat", (1, int(np.prod(x.shape))), (x.scale[0], x.zero))
+            x = add_layer(node, x, name)
     return write_model(net.spec["name"], tensors, operations, ["input"], [x.name])

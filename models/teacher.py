@@ -1,4 +1,4 @@
-"""Embeddings of the teacher network, computed once and kept in build/train."""
+"""Embeddings of the teacher networks, computed once and kept in build/train."""
 
 import numpy as np
 from data import CACHE, data_file
@@ -19,20 +19,24 @@ def embed(network, pictures, raw=False, batch=64):
         x = np.asarray(pictures[start : start + batch], np.float32).transpose(0, 3, 1, 2)
         x = np.ascontiguousarray(x if raw else (x - 127.5) / 127.5)
         found.append(network.run(None, {name: x})[0].reshape(len(x), -1))
-        if start % (batch * 50) == 0:
+        if start and start % (batch * 50) == 0:
             print(f"teacher: {start} of {len(pictures)}", flush=True)
     found = np.concatenate(found).astype(np.float32)
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
-def embed_views(name, pictures):
-    """The teacher's [2, n, 512] for the pictures as they are and mirrored; `name` names the cache file."""
-    cached = CACHE / f"{name}.teacher.npy"
-    if not cached.is_file():
-        from mbf import Mbf  # needs torch and onnx, which evaluation does without
+def embed_views(name, faces):
+    """[2, n, 256 + 512] for aligned faces as they are and mirrored: reid0095's unit embeddings and MBF's, side by side.
 
-        network = Mbf()
-        views = np.stack([network.embed(pictures), network.embed(pictures[:, :, ::-1])])
+    `name` names the cache file.
+    """
+    cached = CACHE / f"{name}.teachers.npy"
+    if not cached.is_file():
+        networks = (session("teacher_reid0095"), True), (session("teacher_espdl_mbf"), False)
+        views = [
+            np.concatenate([embed(network, view, raw) for network, raw in networks], 1)
+            for view in (faces, faces[:, :, ::-1])
+        ]
         cached.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cached, views.astype(np.float16))
+        np.save(cached, np.float16(views))
     return np.load(cached).astype(np.float32)

@@ -1,6 +1,6 @@
-"""Trains the embedder: pruned from the teacher, distilled from it and its maps on FairFace; then quantisation-aware.
+"""Trains the embedder: the teacher's weights on coarser grids, distilled from it and its maps; then quantisation-aware.
 
-Each stage resumes from its checkpoint in build/train. Only FairFace, drawn people and the teacher shape the weights.
+Each stage resumes from its checkpoint in build/train. Only FairFace, drawn people and the teachers shape the weights.
 """
 
 import argparse
@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from augment import embedder_view, plain_view
 from checkpoint import is_begun, load, save
+from coarsen import FACES, coarsened, normalise
 from data import HELD_OUT, ROOT, read_faces, read_options, run
 from drawn import bank
 from hints import Readers, tapped, teacher_maps
 from metrics import unit
-from nets import EMBEDDER, Net, widened
-from prune import FACES, normalise, pruned
+from nets import EMBEDDER, Net
 from quantise import calibrate, to_tflite
 from teacher import embed_views
 from torch import nn
@@ -29,6 +29,7 @@ SEED = 20261124
 BATCH = 96
 GROUPS = 2  # race-and-gender groups in a batch, equally many faces of each
 DRAWN = 12  # drawn pictures in a batch, two of each person
+RATE = 2e-3
 HINT = 0.3  # weight of the maps' errors, in variances, in the loss
 WIDTH = EMBEDDER["layers"][-1][1]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -59,7 +60,7 @@ class Batches(Dataset):
         groups = rng.choice(len(members), GROUPS, replace=False)
         chosen = np.concatenate([rng.choice(members[group], BATCH // GROUPS) for group in groups])
         mirrored = np.arange(BATCH) % 2
-        pictures = [embedder_view(rng, faces[i], m) for i, m in zip(chosen, mirrored, strict=True)]
+        pictures = [embedder_view(rng, faces[i], m, still=not m) for i, m in zip(chosen, mirrored, strict=True)]
         people = rng.choice(len(self.drawn), DRAWN // 2, replace=False)
         pairs = [(p, v) for p in people for v in rng.choice(self.drawn.shape[1], 2, replace=False)]
         pictures += [embedder_view(rng, self.drawn[p, v], False) for p, v in pairs]
@@ -85,11 +86,14 @@ def on_device(pictures):
     return pictures.to(DEVICE, memory_format=torch.channels_last)
 
 
-def distillation(found, target, aim):
-    """Cosine to the teacher's share in the network's directions, `aim`, and the error of all pairwise similarities."""
+def distillation(found, wanted):
+    """Cosine to the teacher, and how far all pairwise similarities are from the mean of both teachers'.
+
+    `wanted` [n, 768] is of `embed_views`. The second teacher, MBF, tells people of one group apart more evenly.
+    """
     unit = F.normalize(found)
-    relation = (unit @ unit.T - target @ target.T).square().mean()
-    return (1 - (unit * aim).sum(1)).mean() + 10 * relation
+    relation = (unit @ unit.T - wanted @ wanted.T / 2).square().mean()
+    return (1 - (unit * wanted[:, :WIDTH]).sum(1)).mean() + 10 * relation
 
 
 def recognition(found, target, temperature=0.07):
@@ -118,17 +122,17 @@ def embed_all(net, faces, batch=200):
     return np.concatenate(found)
 
 
-def held_out_error(net, faces, views, directions):
-    """On the held-out training faces: mean cosine to the teacher, RMS error of the pairwise similarities."""
+def held_out_error(net, faces, views):
+    """On the held-out training faces: mean cosine to the teacher, RMS error of the pairwise similarities to both."""
     found = unit(embed_all(net, faces[-HELD_OUT:]))
     wanted = views[0, -HELD_OUT:]
-    aim = wanted if directions is None else unit(wanted @ directions.cpu().numpy())
-    return (found * aim).sum(1).mean(), np.sqrt(np.square(found @ found.T - wanted @ wanted.T).mean())
+    pairs = found @ found.T - wanted @ wanted.T / 2
+    return (found * wanted[:, :WIDTH]).sum(1).mean(), np.sqrt(np.square(pairs).mean())
 
 
-def last_weights(width):
+def last_weights():
     """The network as the last training left it; new where there was none."""
-    net = Net(widened(EMBEDDER, width))
+    net = Net(EMBEDDER)
     if WEIGHTS.is_file():
         with np.load(WEIGHTS) as kept:
             net.load_state_dict(
@@ -141,24 +145,12 @@ def halved(value):
     return value.cpu().half().numpy() if value.is_floating_point() else value.cpu().numpy()
 
 
-def first_weights(real):
-    """The pruned network, its last layer by ridge regression onto the teacher's embeddings of the training faces."""
-    faces, views, _ = real
-    chosen = np.sort(np.random.default_rng(SEED).choice(views.shape[1], FACES, replace=False))
-    net = on_device(pruned(widened(EMBEDDER, views.shape[-1]), np.stack([faces[i] for i in chosen])))
-    head, seen = net.nodes[-1], []
-    hook = head.register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(1).float().cpu()))
-    embed_all(net, faces[: views.shape[1]])
-    hook.remove()
-    seen, wanted = torch.cat(seen).double(), torch.from_numpy(views[0]).double()
-    middle, wanted_middle = seen.mean(0), wanted.mean(0)
-    seen = seen - middle
-    gram = seen.T @ seen
-    gram += 0.1 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
-    matrix = torch.linalg.solve(gram, seen.T @ (wanted - wanted_middle)).T
-    head.conv.weight.data = matrix.float().view_as(head.conv.weight).to(DEVICE)
-    head.bias.data = (wanted_middle - matrix @ middle).float().to(DEVICE)
-    normalise(net, on_device(to_tensor(np.stack([plain_view(faces[i]) for i in chosen[:512]]))))
+def first_weights(faces):
+    """The teacher's weights on the coarser grid, with batch norms."""
+    chosen = np.sort(np.random.default_rng(SEED).choice(len(faces), FACES, replace=False))
+    chosen = np.stack([faces[i] for i in chosen])
+    net = coarsened(EMBEDDER, chosen)
+    normalise(net, to_tensor(np.stack([plain_view(face) for face in chosen[:512]])))
     return net
 
 
@@ -182,7 +174,7 @@ class Student(nn.Module):
         return found, self.readers([x[:BATCH:2] for x in seen], maps)
 
 
-def train(student, stage, steps, rate, batches, directions, check, workers):
+def train(student, stage, steps, rate, batches, check, workers):
     """Runs or resumes one stage of `steps` batches made by `workers`; `check` is (faces, views) to report on."""
     optimizer = torch.optim.AdamW(student.parameters(), lr=rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
@@ -198,10 +190,9 @@ def train(student, stage, steps, rate, batches, directions, check, workers):
         with torch.autocast(DEVICE, torch.bfloat16, enabled=not student.net.quantised):  # which int8 would drown in
             found, hints = fused(on_device(pictures), [kept.to(DEVICE) for kept in maps])
         found, hints = found.float(), hints.sum()
-        aim = wanted if directions is None else F.normalize(wanted @ directions)
-        near = distillation(found[:BATCH], wanted, aim)
+        near = distillation(found[:BATCH], wanted)
         apart = separation(found[BATCH:], found[:BATCH])
-        known = recognition(found[:BATCH], aim)
+        known = recognition(found[:BATCH], wanted[:, :WIDTH])
         (near + 0.1 * (apart + known) + HINT * hints).backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
@@ -215,31 +206,8 @@ def train(student, stage, steps, rate, batches, directions, check, workers):
             print(f"{stage} {step}/{steps} {parts} {pace:.3f} s/step", flush=True)
         if step % 500 == 0 or step == steps:
             save(f"embedder.{stage}", student, optimizer, schedule, step)
-            near, pairs = held_out_error(student.net, *check, directions)
+            near, pairs = held_out_error(student.net, *check)
             print(f"{stage} {step}: held-out cosine {near:.4f}, similarity error {pairs:.4f}", flush=True)
-
-
-def narrow(wide, faces):
-    """The wide network with its outputs' WIDTH strongest directions only, and those directions [512, WIDTH].
-
-    They are turned at random, which spreads the variance evenly over the components, so that one int8 scale suits all.
-    """
-    found = unit(embed_all(wide, faces))
-    energy, directions = np.linalg.eigh(found.T @ found)
-    turn, _ = np.linalg.qr(np.random.default_rng(SEED).standard_normal((WIDTH, WIDTH)))
-    directions = torch.from_numpy((directions[:, -WIDTH:] @ turn).astype(np.float32))
-    print(f"{WIDTH} directions keep {energy[-WIDTH:].sum() / energy.sum():.1%} of the wide network's energy")
-    net = on_device(Net(EMBEDDER))
-    state = wide.state_dict()
-    last = f"nodes.{len(net.nodes) - 1}."
-    net.load_state_dict({k: v for k, v in state.items() if not k.startswith(last)}, strict=False)
-    wide.nodes[-1].fold()
-    head = net.nodes[-1]
-    head.fold()
-    directions = directions.to(DEVICE)
-    head.conv.weight.data = torch.einsum("oihw,od->dihw", wide.nodes[-1].conv.weight.data, directions)
-    head.bias.data = wide.nodes[-1].bias.data @ directions
-    return net.fold(), directions
 
 
 def main():
@@ -257,23 +225,20 @@ def main():
     real, check = read_real()
     drawn = bank()
 
-    if is_begun("embedder.float") or (WEIGHTS.is_file() and not options.fresh):
-        wide = last_weights(real[1].shape[-1])
-    else:
-        wide = first_weights(real)
-    wide = on_device(wide)
-    sizes = [wide.nodes[tap - 1].out_size for tap in tapped(wide)]
+    begun = is_begun("embedder.float") or (WEIGHTS.is_file() and not options.fresh)
+    net = on_device(last_weights() if begun else first_weights(real[0][: real[1].shape[1]]))
+    sizes = [net.nodes[tap].out_size for tap in tapped(net)]
     maps = teacher_maps("fairface_train112", real[0][: real[1].shape[1]], sizes)
     some = on_device(to_tensor(np.stack([plain_view(face) for face in real[0][:1024]])))
-    student = Student(wide, Readers(wide, some, [kept[:1024] for kept in maps]))
-    train(student, "float", options.steps, 5e-4, (real, drawn, maps), None, check, options.workers)
-    np.savez_compressed(WEIGHTS, **{name: halved(value) for name, value in wide.state_dict().items()})
-    net, directions = narrow(wide, real[0][: real[1].shape[1]])
+    student = Student(net, Readers(net, some, [kept[:1024] for kept in maps]))
+    train(student, "float", options.steps, RATE, (real, drawn, maps), check, options.workers)
+    np.savez_compressed(WEIGHTS, **{name: halved(value) for name, value in net.state_dict().items()})
+    net.fold()
 
     batches = Batches(real, drawn, [], 0, 40)
     calibrate(net, [on_device(batches[i][0]) for i in range(40)])
     net.quantised = True
-    train(Student(net), "tune", options.tune, 5e-5, (real, drawn, []), directions, check, options.workers)
+    train(Student(net), "tune", options.tune, 5e-5, (real, drawn, []), check, options.workers)
     (ROOT / "embedder.tflite").write_bytes(to_tflite(net.cpu()))
 
 

@@ -69,7 +69,7 @@ class Recogniser:
 
     def match(self, embedding, template):
         if template == "broken":
-            raise EmbeddingError("embeddings of 192 and 5 numbers, not 192")
+            raise EmbeddingError("embeddings of 256 and 5 numbers, not 256")
         return embedding
 
     def portrait(self, frame, width, height, face):

@@ -46,7 +46,7 @@ except tflite.ModelError as error:
     result = str(error)
 """
     assert vm(script, str(ROOT / "models" / "landmarks.tflite")) == (
-        "the network takes (1, 64, 64, 1) and gives (1, 11), not (1, 64, 64, 3) and (1, 192)")
+        "the network takes (1, 64, 64, 1) and gives (1, 11), not (1, 64, 64, 3) and (1, 256)")
 
 
 MATCH = """
@@ -54,8 +54,8 @@ from muster.vision import face
 result = [face.match(bytes.fromhex(a), bytes.fromhex(b)) for a, b in data]
 """
 embedding = st.one_of(
-    st.lists(st.integers(-128, 127), min_size=192, max_size=192),
-    st.lists(st.sampled_from([-128, -1, 0, 1, 127]), min_size=192, max_size=192),
+    st.lists(st.integers(-128, 127), min_size=256, max_size=256),
+    st.lists(st.sampled_from([-128, -1, 0, 1, 127]), min_size=256, max_size=256),
 ).map(np.int8)
 
 
@@ -78,9 +78,9 @@ def test_match_is_the_rounded_cosine(vm, pairs):
 
 
 def test_match_of_known_vectors(vm):
-    e, f = np.zeros(192, np.int8), np.zeros(192, np.int8)
+    e, f = np.zeros(256, np.int8), np.zeros(256, np.int8)
     e[0], f[:2] = -128, (5, 5)
-    nought = np.zeros(192, np.int8)
+    nought = np.zeros(256, np.int8)
     pairs = [(e, e), (e, f), (f, f), (e, nought)]
     assert vm(MATCH, [[a.tobytes().hex(), b.tobytes().hex()] for a, b in pairs]) == [10000, -7071, 10000, 0]
 
@@ -93,7 +93,7 @@ result = face.template([bytes.fromhex(one) for one in data]).hex()
 
 def test_template_is_the_mean_direction(vm):
     rng = np.random.default_rng(4)
-    embeddings = [np.int8(np.clip(rng.normal(5, 20, 192) * gain, -128, 127)) for gain in (0.3, 1, 2)]
+    embeddings = [np.int8(np.clip(rng.normal(5, 20, 256) * gain, -128, 127)) for gain in (0.3, 1, 2)]
     got = np.frombuffer(bytes.fromhex(vm(TEMPLATE, [e.tobytes().hex() for e in embeddings])), np.int8)
     mean = sum(e / np.linalg.norm(e.astype(float)) for e in embeddings)
     np.testing.assert_allclose(got, mean * 127 / np.abs(mean).max(), atol=0.51)
@@ -102,11 +102,11 @@ def test_template_is_the_mean_direction(vm):
 @pytest.mark.parametrize(
     "call, message",
     [
-        ("match(bytes(192), bytes(191))", "embeddings of 192 and 191 numbers, not 192"),
+        ("match(bytes(256), bytes(255))", "embeddings of 256 and 255 numbers, not 256"),
         ("template([])", "no embeddings, or they cancel out"),
-        ("template([bytes(192)])", "an embedding is nought"),
-        ("template([b'\\x01' * 192, b'\\xff' * 192])", "no embeddings, or they cancel out"),
-        ("template([b'\\x01' * 12])", "an embedding of 12 numbers, not 192"),
+        ("template([bytes(256)])", "an embedding is nought"),
+        ("template([b'\\x01' * 256, b'\\xff' * 256])", "no embeddings, or they cancel out"),
+        ("template([b'\\x01' * 12])", "an embedding of 12 numbers, not 256"),
     ],
 )
 def test_what_is_no_embedding_is_refused(vm, call, message):

@@ -23,6 +23,7 @@ from .scales import FLOAT_BITS, multiplier, multipliers, product, quotient, roun
 
 RAISED = accumulator.RAISED
 SIDE = 3  # a depthwise kernel is taken in blocks of 3x3 taps
+BAND = 1 << 15  # bytes of the map, or a row's worth, that are staged at a time for a depthwise kernel
 
 
 class _Window(Imagewise):
@@ -57,7 +58,6 @@ class _Window(Imagewise):
         self.map_w = max((self.out_w - 1) * self.stride_w + span_w, left + self.width)
         self.map_size = self.map_h * self.map_w * self.depth
         self.top, self.left = top, left
-        self.first = (top * self.map_w + left) * self.depth
 
     def _tabulate(self, graph, output, terms: int, term_step: int, row_step: int, raised: int):
         """The requantisation table, for accumulators that are `raised` above their value."""
@@ -88,11 +88,14 @@ class _Window(Imagewise):
         """What the accumulators count in where the weights have one scale, as TFLite rounds it."""
         return product(self.x.scale(), self.weights.scale())
 
-    def _stage(self):
-        """Copy the input into the map, as unsigned bytes with the padding around."""
-        rows, length, stride = self.height, self.width * self.depth, self.map_w * self.depth
-        zero = self.x.zero + 128
-        kernels_plain.enlarge(self.map, self.source, rows, length, stride, self.first, self.map_size, zero, 128)
+    def _stage(self, start: int, count: int):
+        """Copy `count` rows of the map, from `start` on, out of the input: as unsigned bytes, with the padding around."""
+        first = max(0, start - self.top)
+        rows = min(self.height, start + count - self.top) - first
+        length, stride = self.width * self.depth, self.map_w * self.depth
+        at = (self.top + first - start) * stride + self.left * self.depth
+        source = self.source[first * length :] if first else self.source
+        kernels_plain.enlarge(self.map, source, rows, length, stride, at, count * stride, self.x.zero + 128, 128)
 
 
 class Convolution(_Window):
@@ -151,7 +154,7 @@ class Convolution(_Window):
 
     def run_image(self):
         if self.staged:
-            self._stage()
+            self._stage(0, self.map_h)
         else:
             self.map = self.source
         pixels, channels, shape, table = self.out_w, self.channels, self.shape, self.table
@@ -201,12 +204,25 @@ class Depthwise(_Window):
         self.limits = output_limits(output, activation)
         channels = self.channels
         self._tabulate(graph, output, self.kernel_h * self.kernel_w, channels, 1, RAISED)
-        self.sizes = (self.map_size, self.out_w * channels * 4, self.out_w * 4)
+        self.span = (self.kernel_h - 1) * self.apart_h + 1
+        row = self.map_w * self.depth
+        self.band = min(self.out_h, max(0, BAND // row - self.span) // self.stride_h + 1)  # rows of the output
+        map_size = self._band_rows(self.band) * row
+        self.sizes = (map_size, self.out_w * channels * 4, self.out_w * 4)
         self.scratch = sum([aligned(size) for size in self.sizes])
-        taps = memoryview(graph.data)[self.weights.at : self.weights.at + self.weights.size]
+        at, size = self.weights.at, self.weights.size
+        taps = memoryview(graph.data)[at : at + size]
         self.blocks = [
             self._block(taps, y, x) for y in range(0, self.kernel_h, SIDE) for x in range(0, self.kernel_w, SIDE)
         ]
+        if len(self.blocks) == 1 and size == SIDE * SIDE * channels and graph.owns(at, size):  # they fit in place
+            first, laid_out, shape = self.blocks[0]
+            taps[:] = laid_out
+            self.blocks = [(first, taps, shape)]
+
+    def _band_rows(self, count: int) -> int:
+        """Rows of the map that `count` rows of the output see."""
+        return (count - 1) * self.stride_h + self.span
 
     def _block(self, weights: memoryview, top: int, left: int) -> "tuple[int, bytearray, array]":
         """Up to 3x3 neighbouring taps: (byte of the map they see first, their weights, shape), as `depthwise` takes."""
@@ -230,13 +246,15 @@ class Depthwise(_Window):
         self.map, self.acc, self.sums = carve(scratch, *self.sizes)
 
     def run_image(self):
-        self._stage()
         pixels, channels, table, acc, sums = self.out_w, self.channels, self.table, self.acc, self.sums
         row_step = self.stride_h * self.map_w * self.depth
         accumulator.fill(sums, pixels, 0)
         for row in range(self.out_h):
+            within = row % self.band
+            if within == 0:
+                self._stage(row * self.stride_h, self._band_rows(min(self.band, self.out_h - row)))
             accumulator.fill(acc, pixels * channels, RAISED >> 16)
             for first, taps, shape in self.blocks:
-                kernels.depthwise(acc, acc, self.map, row * row_step + first, taps, pixels, shape)
+                kernels.depthwise(acc, acc, self.map, within * row_step + first, taps, pixels, shape)
             accumulator.requantise(0, table, acc, self.target, row * pixels * channels, pixels, channels, channels,
                                    sums, self.limits, table, accumulator.ROW_BYTES)

@@ -4,11 +4,14 @@ from . import image
 from .tflite import Model, ModelError
 
 FACE = 64  # pixels along the embedder's input
-EMBEDDING = 192
+EMBEDDING = 256
 
-# Where the landmarks lie in an upright face of 112x112, in 1/100 pixel: what the embedder's teacher was made with.
+# Where the landmarks lie in an upright face of 112x112, in 1/100 pixel: what faces are commonly aligned to.
 TEMPLATE_112 = ((3829, 5170), (7353, 5150), (5603, 7174), (4155, 9237), (7073, 9220))
-TEMPLATE = tuple([(x * FACE * 1024 // 11200, y * FACE * 1024 // 11200) for x, y in TEMPLATE_112])  # 1/1024 pixel
+CORNER, SHOWN = (383, 476), 10520  # the part of it that the embedder sees, as its teacher did
+TEMPLATE = tuple([
+    tuple([(point[axis] - CORNER[axis]) * FACE * 1024 // SHOWN for axis in (0, 1)])  # 1/1024 pixel
+    for point in TEMPLATE_112])
 
 
 class EmbeddingError(Exception):
@@ -39,7 +42,7 @@ class Embedder:
         self._model = model
 
     def embed(self, frame, width: int, height: int, face: Face) -> bytes:
-        """The face's embedding: int8[192], of any length as a vector. Raises image.FrameError."""
+        """The face's embedding: int8[256], of any length as a vector. Raises image.FrameError."""
         turn = image.similarity(face.landmarks, TEMPLATE)
         image.crop(self._model.input(0), frame, width, height, turn, FACE)
         self._model.invoke()
@@ -70,7 +73,7 @@ def match(a: bytes, b: bytes) -> int:
 
 
 def template(embeddings: "list[bytes]") -> bytes:
-    """int8[192]: the mean of the embeddings' unit vectors, as long as int8 allows. Raises EmbeddingError."""
+    """int8[256]: the mean of the embeddings' unit vectors, as long as int8 allows. Raises EmbeddingError."""
     total = [0] * EMBEDDING
     for one in embeddings:
         if len(one) != EMBEDDING:

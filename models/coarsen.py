@@ -1,0 +1,182 @@
+"""First weights of the embedder: the teacher reid0095's own, fitted to grids of half the resolution.
+
+Layer by layer from the picture on, least squares makes what the layer gives (before its PReLU) the teacher's at the
+places of the coarser grid, whatever the layers before it got wrong; where the data don't say, the teacher's weights
+stay.
+"""
+
+import numpy as np
+import torch
+from augment import plain_view
+from nets import Layer, Net
+from reid import Reid, at_grid, coarse_view, gated
+from torch.nn import functional as F
+
+FACES = 1024
+SAMPLES = 60_000  # places of the feature maps that one fit looks at
+RIDGE = 1e-3  # pull to the teacher's weights, in mean variances of an input
+
+
+def batched(layer, x, size=128):
+    return torch.cat([layer(part) for part in x.split(size)])
+
+
+def solved(inputs, wanted, weight):
+    """Least squares: (weight [..., o, i], bias [..., o]) from `inputs` [..., n, i] to `wanted` [..., n, o]."""
+    inputs_mean, wanted_mean = inputs.mean(-2, keepdim=True), wanted.mean(-2, keepdim=True)
+    inputs, wanted = inputs - inputs_mean, wanted - wanted_mean
+    gram = inputs.mT @ inputs
+    pull = RIDGE * gram.diagonal(dim1=-2, dim2=-1).mean(-1)
+    gram = gram + pull[..., None, None] * torch.eye(gram.shape[-1], dtype=gram.dtype)
+    weight = weight + torch.linalg.solve(gram, inputs.mT @ (wanted - inputs @ weight.mT)).mT
+    error = (wanted - inputs @ weight.mT).square().sum() / wanted.square().sum()
+    return weight, (wanted_mean - inputs_mean @ weight.mT).squeeze(-2), float(error)
+
+
+def fit(node, layer, x, wanted):
+    """Puts `layer`'s function on the input `x` of `node`: `wanted` is what it gives, before its PReLU, on that grid."""
+    generator = torch.Generator().manual_seed(0)
+    kernel, outputs = node.conv.kernel_size[0], node.conv.out_channels
+    share = torch.randperm(len(x), generator=generator)[: max(1, SAMPLES // wanted[0, 0].numel())]
+    x, wanted = x[share], wanted[share]
+    if node.pad != (0, 0):
+        x = F.pad(x, node.pad * 2)
+    weight = layer.weight.double()
+    wanted = wanted.double().flatten(2)  # [n, o, places]
+    columns = F.unfold(x, kernel, stride=node.stride).double()  # [n, i * k * k, places]
+    if node.conv.groups == 1:
+        prior = weight.flatten(1) if node.conv.in_channels > 3 else torch.zeros(outputs, 27, dtype=torch.double)
+        columns, wanted = columns.transpose(1, 2).flatten(0, 1), wanted.transpose(1, 2).flatten(0, 1)
+        found, bias, error = solved(columns, wanted, prior)
+    else:
+        columns = columns.view(len(x), outputs, kernel**2, -1).permute(1, 0, 3, 2).flatten(1, 2)
+        found, bias, error = solved(columns, wanted.transpose(0, 1).flatten(1)[..., None], weight.flatten(1)[:, None])
+        bias = bias.squeeze(-1)
+    node.conv.weight.copy_(found.reshape(node.conv.weight.shape))
+    node.bias.copy_(bias)
+    copy_slope(node, layer)
+    return error
+
+
+def copy_slope(node, layer):
+    if node.prelu:
+        node.slope.fill_(layer.slope.item())
+
+
+def copy_gate(node, squeeze, excite):
+    for own, layer in ((node.squeeze, squeeze), (node.excite, excite)):
+        own.conv.weight.copy_(layer.weight)
+        own.bias.copy_(layer.bias)
+        copy_slope(own, layer)
+
+
+def root_mean_square(nodes, run):
+    """{node: RMS of each channel of its output, before a PReLU} while `run()` runs the network."""
+    seen = {}
+
+    def hook(node):
+        return lambda _, given, __: seen.update({node: given[0].square().mean((0, 2, 3)).sqrt()})
+
+    hooks = [node.range.register_forward_hook(hook(node)) for node in nodes]
+    run()
+    for handle in hooks:
+        handle.remove()
+    return seen
+
+
+def scale_output(node, gain):
+    node.conv.weight.mul_(gain[:, None, None, None])
+    node.bias.mul_(gain)
+
+
+def scale_input(node, gain):
+    depthwise = node.conv.groups > 1
+    node.conv.weight.div_(gain[:, None, None, None] if depthwise else gain[:, None, None])
+
+
+def equalise(net, x):
+    """Scales each channel to unit RMS (before the PReLU), and back in the layers that read it; the function stays.
+
+    Adam then moves all weights at one pace, and one int8 scale suits all channels of a map.
+    """
+    nodes, writers, stream = list(net.nodes), [], None
+    for index, node in enumerate(nodes[:-1]):  # (layers that write a map, where it is complete, layers that read it)
+        after = nodes[index + 1]
+        if node.kind == "gate":
+            added = index + 1 < len(nodes) and after.kind == "add"
+            if not added:
+                stream = [[], node, []]
+                writers.append(stream)
+            stream[0].append(nodes[index - 1])
+            stream[1] = after if added else node
+            stream[2] += [node.squeeze, nodes[index + 1 + added]]
+        elif isinstance(after, Layer) and isinstance(node, Layer):
+            writers.append(([node], node, [after]))
+    seen = root_mean_square([last for _, last, _ in writers], lambda: net(x))
+    for outputs, last, readers in writers:
+        gain = 1 / seen[last].clamp(min=1e-3)
+        for node in outputs:
+            scale_output(node, gain)
+        for node in readers:
+            scale_input(node, gain)
+
+
+@torch.no_grad()
+def normalise(net, x):
+    """Puts a batch norm behind each convolution that changes nothing on `x`; without them training goes nowhere."""
+    seen = {}
+
+    def hook(node):
+        return lambda _, given, __: seen.update({node: (given[0].mean((0, 2, 3)), given[0].var((0, 2, 3)))})
+
+    nodes = [node for node in net.nodes if isinstance(node, Layer)]
+    hooks = [node.range.register_forward_hook(hook(node)) for node in nodes]
+    net(x)
+    for handle in hooks:
+        handle.remove()
+    for node in nodes:
+        node.unfold(*seen[node])
+
+
+@torch.no_grad()
+def coarsened(spec, faces):
+    """The network of `spec` with weights fitted to the teacher's features of `faces` [FACES, 112, 112, 3].
+
+    It has no batch norms, for the teacher's are folded; `normalise` puts them in.
+    """
+    net, teacher = Net({**spec, "norm": False}), Reid()
+    nodes, side = list(net.nodes), spec["input"][0]
+    small = np.stack([plain_view(face) for face in faces])
+    x = (torch.from_numpy(small).permute(0, 3, 1, 2).float() - 128) / 128
+    given = batched(lambda part: part, teacher.prepared(np.stack([coarse_view(face) for face in faces])))
+
+    def layer(index, teachers, x, given):
+        """Fits nodes[index] to the teacher's layer on `given`; their two outputs."""
+        node = nodes[index]
+        wanted, size = batched(teachers.linear, given, 32), node.out_size
+        there = at_grid(wanted, size, side // size) if size > 1 else wanted.float()
+        error = fit(node, teachers, x, there)
+        print(f"coarsen: layer {index} of {len(nodes)}, {node.kind}, error {error:.3f}", flush=True)
+        return batched(lambda part: node(part, False), x), teachers.bent(wanted)
+
+    index = 0
+    for teachers in teacher.stem:
+        x, given = layer(index, teachers, x, given)
+        index += 1
+    for block in teacher.blocks:
+        inner, inner_given = x, given
+        for teachers in block[:3]:
+            inner, inner_given = layer(index, teachers, inner, inner_given)
+            index += 1
+        copy_gate(nodes[index], *block[3:])
+        inner, inner_given = nodes[index](inner, False), gated(block, inner_given)
+        index += 1
+        if nodes[index].kind == "add":
+            inner, inner_given = x + inner, given + inner_given
+            index += 1
+        x, given = inner, inner_given
+    for teachers in teacher.head:
+        x, given = layer(index, teachers, x, given)
+        index += 1
+    equalise(net, (torch.from_numpy(small[:256]).permute(0, 3, 1, 2).float() - 128) / 128)
+    return net

@@ -1,0 +1,86 @@
+"""The embedder's first weights: what fits, scales and batch norms do to a network's function."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+import coarsen  # noqa: E402
+import nets  # noqa: E402
+import reid  # noqa: E402
+
+SPEC = {
+    "name": "part",
+    "input": (16, 16, 3),
+    "norm": False,
+    "layers": [
+        ("conv", 16, 3, 2, "prelu"),
+        *nets.gated(24, 16),
+        *nets.plus_input(nets.gated(32, 16)),
+        ("conv", 24, 1, 1, "prelu"),
+        ("global", None, 8, 1, False),
+        ("fc", 10, 1, 1, False),
+    ],
+}
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(5)
+    made = nets.Net(SPEC)
+    for parameter in made.parameters():
+        parameter.data += 0.2 * torch.randn_like(parameter)
+    return made.requires_grad_(False)
+
+
+@pytest.fixture
+def pictures(net):
+    return torch.rand(64, 3, 16, 16) * 2 - 1
+
+
+def test_equalised_network_answers_the_same(net, pictures):
+    before = net(pictures)
+    coarsen.equalise(net, pictures)
+    torch.testing.assert_close(net(pictures), before, rtol=1e-3, atol=1e-3)
+    layers = [node for node in net.nodes if node.kind in ("conv", "dw")][:-1]
+    inner = [node for node in layers if node.prelu]
+    for size in coarsen.root_mean_square(inner, lambda: net(pictures)).values():
+        torch.testing.assert_close(size, torch.ones_like(size), rtol=1e-2, atol=1e-2)
+
+
+def test_batch_norms_put_in_change_nothing_there(net, pictures):
+    before = net(pictures)
+    coarsen.normalise(net, pictures)
+    assert sum(node.norm is not None for node in net.nodes if node.kind != "gate" and node.kind != "add") == 10
+    torch.testing.assert_close(net.eval()(pictures), before, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(net.fold()(pictures), before, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("index", [0, 2, 10, 11])
+def test_fit_finds_the_layer_that_made_the_maps(net, pictures, index):
+    """First convolution, depthwise, global and last: each from another layer's weights, or from none."""
+    seen = {}
+    node = [x for x in net.nodes if isinstance(x, nets.Layer)][min(index, 9)]
+    node.register_forward_hook(lambda _, given, __: seen.update(x=given[0]))
+    net(torch.cat([pictures] * 4) + 0.1 * torch.randn(256, 3, 16, 16))
+    prelu, node.prelu = node.prelu, False
+    wanted, weight, bias = node(seen["x"], False), node.conv.weight.clone(), node.bias.clone()
+    node.prelu = prelu
+    other = reid.Convolution(weight + 0.05 * torch.randn_like(weight), 1, 1, 0, slope=torch.tensor([0.5]))
+    node.conv.weight.zero_()
+    assert coarsen.fit(node, other, seen["x"], wanted) < 0.01
+    torch.testing.assert_close(node.conv.weight, weight, rtol=0.05, atol=0.05)
+    torch.testing.assert_close(node.bias, bias, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("given, size, stride", [(64, 32, 2), (32, 16, 4), (16, 8, 8), (8, 8, 8)])
+def test_maps_are_taken_where_the_coarser_cells_look(given, size, stride):
+    """A teacher's map that says where in its 128 pixels a cell's centre is, read at the embedder's cells."""
+    where = torch.arange(given).float() * (128 / given)
+    maps = torch.stack([where.expand(given, given), where[:, None].expand(given, given)])[None]
+    found = reid.at_grid(maps, size, stride)[0]
+    wanted = 2 * (stride * (np.arange(size) + 1) - 0.5) - 0.5
+    inside = wanted <= 128 - 2 * 128 / given
+    np.testing.assert_allclose(found[0, 0][inside], wanted[inside], atol=0.01)
+    np.testing.assert_allclose(found[1, :, 0][inside], wanted[inside], atol=0.01)
