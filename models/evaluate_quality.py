@@ -128,7 +128,7 @@ def burnt(frame):
 
 
 def drawn_people(rng, kind):
-    """FRAMES frames of a kind of SAID. Where the camera's exposure copes with bright light there is nothing to refuse."""
+    """FRAMES frames of a kind of SAID; where the camera copes with bright light there is nothing to refuse."""
     frames, seed = [], FIRST_SEED
     while len(frames) < FRAMES:
         frame = by_camera(scene(rng, kind, seed), seed)

@@ -213,9 +213,9 @@ def train(student, stage, steps, rate, batches, check, workers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--steps", type=int, default=3400, help="batches of distillation in float (default %(default)s)"
+        "--steps", type=int, default=7400, help="batches of distillation in float (default %(default)s)"
     )
-    parser.add_argument("--tune", type=int, default=250, help="batches of quantisation-aware tuning")
+    parser.add_argument("--tune", type=int, default=200, help="batches of quantisation-aware tuning")
     parser.add_argument("--threads", type=int, default=1, help="of the network, on a CPU")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="that make the batches")
     parser.add_argument("--fresh", action="store_true", help=f"from the teacher's weights, not from {WEIGHTS.name}")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 TEMPLATE112 = np.float64([[38.29, 51.70], [73.53, 51.50], [56.03, 71.74], [41.55, 92.37], [70.73, 92.20]])
-TEMPLATE = TEMPLATE112 * 64 / 112
+TEMPLATE = (TEMPLATE112 - [3.83, 4.76]) * 64 / 105.2
 
 
 def to_rgb565(rgb: np.ndarray) -> bytes:

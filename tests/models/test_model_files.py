@@ -8,12 +8,13 @@ from contents import Contents
 from data import ROOT as MODELS
 
 OPERATIONS = {
-    "embedder": {"CONV_2D": 33, "DEPTHWISE_CONV_2D": 16, "PRELU": 34, "ADD": 12, "RESHAPE": 1, "FULLY_CONNECTED": 1},
+    "embedder": {"CONV_2D": 62, "DEPTHWISE_CONV_2D": 17, "PRELU": 48, "ADD": 12, "RESHAPE": 1, "FULLY_CONNECTED": 1,
+                 "MEAN": 15, "LOGISTIC": 15, "MUL": 15},
     "finder": {"CONV_2D": 16, "DEPTHWISE_CONV_2D": 6, "ADD": 6},
     "landmarks": {"CONV_2D": 10, "DEPTHWISE_CONV_2D": 3, "ADD": 3, "RESHAPE": 1, "FULLY_CONNECTED": 1},
 }
 SHAPES = {
-    "embedder": ([1, 64, 64, 3], [1, 192]),
+    "embedder": ([1, 64, 64, 3], [1, 256]),
     "finder": ([1, 120, 120, 1], [1, 15, 15, 5]),
     "landmarks": ([1, 64, 64, 1], [1, 11]),
 }
