@@ -29,6 +29,8 @@ BAND = 1 << 15  # bytes of the map, or a row's worth, that are staged at a time 
 class _Window(Imagewise):
     """A kernel sliding over a map of height x width x depth, which is staged where it needs padding."""
 
+    map: memoryview
+
     def _tensors(self, inputs, output):
         self.x = activation_tensor(inputs, 0)
         self.weights = constant_tensor(inputs, 1, "int8")
@@ -89,7 +91,7 @@ class _Window(Imagewise):
         return product(self.x.scale(), self.weights.scale())
 
     def _stage(self, start: int, count: int):
-        """Copy `count` rows of the map, from `start` on, out of the input: as unsigned bytes, with the padding around."""
+        """Copy `count` rows of the map from `start` on out of the input: unsigned bytes, with the padding around."""
         first = max(0, start - self.top)
         rows = min(self.height, start + count - self.top) - first
         length, stride = self.width * self.depth, self.map_w * self.depth
@@ -224,10 +226,10 @@ class Depthwise(_Window):
         """Rows of the map that `count` rows of the output see."""
         return (count - 1) * self.stride_h + self.span
 
-    def _block(self, weights: memoryview, top: int, left: int) -> "tuple[int, bytearray, array]":
+    def _block(self, weights: memoryview, top: int, left: int) -> "tuple[int, memoryview, array]":
         """Up to 3x3 neighbouring taps: (byte of the map they see first, their weights, shape), as `depthwise` takes."""
         channels, width = self.channels, self.kernel_w
-        taps = bytearray(b"\x80" * (SIDE * SIDE * channels))
+        taps = memoryview(bytearray(b"\x80" * (SIDE * SIDE * channels)))
         shape = array("I", [channels, channels // self.depth, self.stride_w * self.depth] + [0] * (SIDE * SIDE - 1))
         for y in range(min(SIDE, self.kernel_h - top)):
             for x in range(min(SIDE, width - left)):
