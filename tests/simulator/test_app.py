@@ -189,7 +189,7 @@ def test_enrolment_waits_for_the_press_that_agrees(start):
     assert "template" not in watch.nvs["muster"]  # the wearer sees what would be stored
     watch.press()
     watch.run(until_s=UPLOADED_S + 10)
-    assert len(bytes.fromhex(watch.nvs["muster"]["template"])) == 8 + 192
+    assert len(bytes.fromhex(watch.nvs["muster"]["template"])) == 8 + 256
     said(day, "upload", wait_s=5)
     assert [set(record) >= {"template_hash", "model_hash"} for record in received(day, "enrolled")] == [True]
 

@@ -53,7 +53,7 @@ def test_a_flashed_watch_becomes_the_operators_and_its_wearer_is_enrolled(
         provision.enrol(port.path)
     assert capsys.readouterr().out.splitlines()[-1].strip() == "enrolled"
     blobs = {name: bytes.fromhex(blob) for name, blob in flashed.nvs["muster"].items()}
-    assert len(blobs["template"]) == 8 + 192
+    assert len(blobs["template"]) == 8 + 256
     secrets = [blobs["sign_key"], blobs["client_key"][7:39], blobs["prompt_secret"], blobs["template"][8:]]
     secrets += [secret.hex().encode() for secret in secrets]
     for path in (tmp_path / "operator").rglob("*"):
