@@ -90,7 +90,7 @@ def main():
     pictures, groups, opinions = evaluate_faces.good_faces()
     vectors = metrics.unit([embed(picture) for picture in pictures])
     compared = {"int8": (embed, match)} | {
-        kind: (others[kind][0], faces[kind]["threshold"]) for kind in ("anchor", "teacher")
+        kind: (others[kind][0], faces[kind]["threshold"]) for kind in ("anchor", "second teacher")
     }
     found = part("finder", evaluate_finder.evaluate, *looks)
     finder = Finder(*looks, *found["score_thresholds"])
