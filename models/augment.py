@@ -17,11 +17,6 @@ def similarity(angle_deg, scale, shift, centre):
     return matrix
 
 
-def then(first, second):
-    """The 2x3 matrix of `first` followed by `second`."""
-    return second @ np.vstack([first, [0, 0, 1]])
-
-
 def rgb565(picture):
     """Rounded down to five, six and five bits, and expanded again as a camera driver does."""
     red, green, blue = picture[..., 0] & 0xF8, picture[..., 1] & 0xFC, picture[..., 2] & 0xF8
@@ -123,8 +118,9 @@ def embedder_view(rng, aligned112, mirror, still=False):
     if rng.random() < 0.5:
         x = rgb565(np.clip(x, 0, 255).astype(np.uint8))
     lean = low_angle(rng)
-    warp = np.vstack([TO_INPUT if still else then(jitter, TO_INPUT), [0, 0, 1]])
-    warp = warp if still else warp @ lean
+    warp = np.vstack([TO_INPUT, [0, 0, 1]])
+    if not still:
+        warp = warp @ np.vstack([jitter, [0, 0, 1]]) @ lean
     x = cv2.warpPerspective(x, warp, (INPUT, INPUT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     picture = sensor(rng, x.astype(np.float32))
     return jpeg(rng, picture) if rng.random() < 0.25 else picture
