@@ -41,21 +41,24 @@ class ActivationRange(nn.Module):
         super().__init__()
         self.symmetric, self.relu = symmetric, relu
         self.observing = False
-        self.settled = None  # the quantisation that training simulates
         self.register_buffer("low", torch.zeros(()))
         self.register_buffer("high", torch.zeros(()))
 
+    def tensors(self):
+        """(scale, zero point) as tensors, so that torch.compile sees one layer in all of them."""
+        low, high = self.low.clamp(max=0.0), self.high.clamp(min=1e-6)
+        if self.symmetric:
+            return torch.maximum(-low, high) / 127, torch.zeros_like(low)
+        scale = (high - low) / 255
+        return scale, torch.round(-128 - low / scale)
+
     def quantisation(self):
         """(scale, zero point) with real = scale * (q - zero point)."""
-        low, high = min(self.low.item(), 0.0), max(self.high.item(), 1e-6)
-        if self.symmetric:
-            return max(-low, high) / 127, 0
-        scale = (high - low) / 255
-        return scale, round(-128 - low / scale)
+        scale, zero = self.tensors()
+        return scale.item(), int(zero)
 
     def observe(self, x):
         """Follows the batch's 0.01 % and 99.99 % points: a few outliers must not cost everybody a bit."""
-        self.settled = None
         sample = x.detach().flatten()
         count = max(1, sample.numel() // 10000)
         high = sample.topk(count).values[-1].float()
@@ -70,7 +73,7 @@ class ActivationRange(nn.Module):
             self.observe(x)
         if not quantised:
             return x
-        scale, zero = self.settled = self.settled or self.quantisation()
+        scale, zero = self.tensors()
         clamped = x.clamp((-128 - zero) * scale, (127 - zero) * scale)
         rounded = torch.round(clamped / scale) * scale
         return clamped + (rounded - clamped).detach()

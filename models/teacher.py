@@ -25,18 +25,14 @@ def embed(network, pictures, raw=False, batch=64):
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
-def embed_views(name, faces):
-    """[2, n, 256 + 512] for aligned faces as they are and mirrored: reid0095's unit embeddings and MBF's, side by side.
+def embed_both(name, faces):
+    """[n, 256 + 512]: unit embeddings of aligned faces by reid0095 and by MBF, side by side.
 
     `name` names the cache file.
     """
     cached = CACHE / f"{name}.teachers.npy"
     if not cached.is_file():
         networks = (session("teacher_reid0095"), True), (session("teacher_espdl_mbf"), False)
-        views = [
-            np.concatenate([embed(network, view, raw) for network, raw in networks], 1)
-            for view in (faces, faces[:, :, ::-1])
-        ]
         cached.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cached, np.float16(views))
+        np.save(cached, np.float16(np.concatenate([embed(network, faces, raw) for network, raw in networks], 1)))
     return np.load(cached).astype(np.float32)

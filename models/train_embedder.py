@@ -12,15 +12,17 @@ import cv2
 import numpy as np
 import torch
 from augment import embedder_view, plain_view
+from blends import blends
 from checkpoint import is_begun, load, save
-from coarsen import FACES, coarsened, normalise
+from coarsen import FACES, coarsened, equalise, normalise, solved
 from data import HELD_OUT, ROOT, read_faces, read_options, run
 from drawn import bank
 from hints import Readers, tapped, teacher_maps
 from metrics import unit
 from nets import EMBEDDER, Net
 from quantise import calibrate, to_tflite
-from teacher import embed_views
+from targets import Targets
+from teacher import embed_both
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -29,7 +31,6 @@ SEED = 20261124
 BATCH = 96
 GROUPS = 2  # race-and-gender groups in a batch, equally many faces of each
 DRAWN = 12  # drawn pictures in a batch, two of each person
-RATE = 2e-3
 HINT = 0.3  # weight of the maps' errors, in variances, in the loss
 WIDTH = EMBEDDER["layers"][-1][1]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -39,16 +40,18 @@ WEIGHTS = ROOT / "embedder.npz"  # of the float stage's end, float16: where the 
 class Batches(Dataset):
     """Whole batches, each from its own seed, so that a resumed run sees what an unbroken one would have.
 
-    `real` is (pictures [n, 112, 112, 3], teacher views [2, n, d], members: the rows of each group); every second face
-    is mirrored. `drawn` is [people, views, 112, 112, 3], its pictures follow the faces, two of a person side by side.
-    `maps` are the teacher's of the faces, which those that aren't mirrored bring along.
+    `real` is (faces [n, 112, 112, 3], members: the rows of each group) and `blends` the same of blended ones;
+    `targets` [n + blends, WIDTH] are of both. Of four pictures two are faces that stay in place, with the teacher's
+    `maps` of them, one is a mirrored face and one a blend. `drawn` is [people, views, 112, 112, 3]; its pictures
+    follow, two of a person side by side.
 
     The similarities that must come out right are those within a group, for there false matches happen: so a batch
     holds many faces of few groups, and every group has an equal share of the training whatever its share of the file.
     """
 
-    def __init__(self, real, drawn, maps, first, last):
-        self.real, self.drawn, self.maps, self.first, self.last = real, drawn, maps, first, last
+    def __init__(self, real, blends, targets, drawn, maps, first, last):
+        self.real, self.blends, self.targets, self.drawn, self.maps = real, blends, targets, drawn, maps
+        self.first, self.last = first, last
 
     def __len__(self):
         return self.last - self.first
@@ -56,25 +59,32 @@ class Batches(Dataset):
     def __getitem__(self, index):
         cv2.setNumThreads(1)
         rng = np.random.default_rng([SEED, self.first + index])
-        faces, views, members = self.real
+        (faces, members), (blends, blended) = self.real, self.blends
         groups = rng.choice(len(members), GROUPS, replace=False)
         chosen = np.concatenate([rng.choice(members[group], BATCH // GROUPS) for group in groups])
-        mirrored = np.arange(BATCH) % 2
-        pictures = [embedder_view(rng, faces[i], m, still=not m) for i, m in zip(chosen, mirrored, strict=True)]
+        mixed = np.concatenate([rng.choice(blended[group], BATCH // GROUPS // 4) for group in groups])
+        pictures = [embedder_view(rng, faces[i], place % 2, still=place % 2 == 0) for place, i in enumerate(chosen)]
+        pictures[3::4] = [embedder_view(rng, blends[i], False) for i in mixed]
+        chosen[3::4] = len(faces) + mixed
         people = rng.choice(len(self.drawn), DRAWN // 2, replace=False)
         pairs = [(p, v) for p in people for v in rng.choice(self.drawn.shape[1], 2, replace=False)]
         pictures += [embedder_view(rng, self.drawn[p, v], False) for p, v in pairs]
         maps = [torch.from_numpy(kept[chosen[::2]]) for kept in self.maps]
-        return to_tensor(np.stack(pictures)), torch.from_numpy(views[mirrored, chosen]), maps
+        return to_tensor(np.stack(pictures)), torch.from_numpy(self.targets[chosen]), maps
 
 
 def read_real():
-    """(pictures, teacher views, members) of the training faces; (pictures, views) of all, the held-out ones last."""
+    """What shapes the weights, as `Batches` takes it but for drawn people and maps: faces, blends, targets.
+
+    Of `faces` and `targets` the last HELD_OUT faces are in no group.
+    """
     faces, labels = read_faces("fairface_train112")
-    views = embed_views("fairface_train112", faces)
     groups = np.char.add(labels["race"], labels["gender"])[:-HELD_OUT]
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    return (faces, views[:, :-HELD_OUT], members), (faces, views)
+    blended = blends(faces, members)
+    embeddings = embed_both("fairface_train112", faces)
+    targets = Targets(embeddings[:-HELD_OUT], groups, WIDTH)
+    return (faces, members), blended, targets(np.concatenate([embeddings, embed_both("blends", blended[0])]))
 
 
 def to_tensor(pictures):
@@ -87,17 +97,14 @@ def on_device(pictures):
 
 
 def distillation(found, wanted):
-    """Cosine to the teacher, and how far all pairwise similarities are from the mean of both teachers'.
-
-    `wanted` [n, 768] is of `embed_views`. The second teacher, MBF, tells people of one group apart more evenly.
-    """
+    """Cosine to the targets, and how far all pairwise similarities are from theirs."""
     unit = F.normalize(found)
-    relation = (unit @ unit.T - wanted @ wanted.T / 2).square().mean()
-    return (1 - (unit * wanted[:, :WIDTH]).sum(1)).mean() + 10 * relation
+    relation = (unit @ unit.T - wanted @ wanted.T).square().mean()
+    return (1 - (unit * wanted).sum(1)).mean() + 10 * relation
 
 
 def recognition(found, target, temperature=0.07):
-    """Each face must be nearer to the teacher's word on it than to that on any other of the batch."""
+    """Each face must be nearer to its own target than to any other of the batch."""
     return F.cross_entropy(F.normalize(found) @ target.T / temperature, torch.arange(len(found), device=found.device))
 
 
@@ -118,16 +125,13 @@ def embed_all(net, faces, batch=200):
         for start in range(0, len(faces), batch):
             pictures = np.stack([plain_view(face) for face in faces[start : start + batch]])
             found.append(net(on_device(to_tensor(pictures))).float().cpu().numpy())
-    net.train()
     return np.concatenate(found)
 
 
-def held_out_error(net, faces, views):
-    """On the held-out training faces: mean cosine to the teacher, RMS error of the pairwise similarities to both."""
-    found = unit(embed_all(net, faces[-HELD_OUT:]))
-    wanted = views[0, -HELD_OUT:]
-    pairs = found @ found.T - wanted @ wanted.T / 2
-    return (found * wanted[:, :WIDTH]).sum(1).mean(), np.sqrt(np.square(pairs).mean())
+def held_out_error(net, faces, wanted):
+    """On faces that shape no weights: mean cosine to the targets, RMS error of the pairwise similarities."""
+    found = unit(embed_all(net, faces))
+    return (found * wanted).sum(1).mean(), np.sqrt(np.square(found @ found.T - wanted @ wanted.T).mean())
 
 
 def last_weights():
@@ -145,12 +149,25 @@ def halved(value):
     return value.cpu().half().numpy() if value.is_floating_point() else value.cpu().numpy()
 
 
-def first_weights(faces):
-    """The teacher's weights on the coarser grid, with batch norms."""
-    chosen = np.sort(np.random.default_rng(SEED).choice(len(faces), FACES, replace=False))
-    chosen = np.stack([faces[i] for i in chosen])
-    net = coarsened(EMBEDDER, chosen)
-    normalise(net, to_tensor(np.stack([plain_view(face) for face in chosen[:512]])))
+def reread(net, faces, wanted):
+    """Least squares makes the last layer, folded, of what the layers before it give of `faces` read `wanted` [n, d]."""
+    last, seen = net.nodes[-1], []
+    hook = last.register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(1).double()))
+    embed_all(net, faces)
+    hook.remove()
+    wanted = torch.from_numpy(wanted).to(seen[0]) / wanted.std()
+    weight, bias, _ = solved(torch.cat(seen), wanted, torch.zeros_like(wanted[:0]).T @ seen[0][:0])
+    last.conv.weight.data.copy_(weight[..., None, None])
+    last.bias.data.copy_(bias)
+
+
+def first_weights(faces, wanted):
+    """The teacher's weights on the coarser grid, its last layer for other targets, with batch norms."""
+    rows = np.sort(np.random.default_rng(SEED).choice(len(faces), 8 * FACES, replace=False))
+    chosen = np.stack([faces[i] for i in rows])
+    net = coarsened(EMBEDDER, chosen[::8])
+    reread(net, chosen, wanted[rows])
+    normalise(net, to_tensor(np.stack([plain_view(face) for face in chosen[::16]])))
     return net
 
 
@@ -174,8 +191,19 @@ class Student(nn.Module):
         return found, self.readers([x[:BATCH:2] for x in seen], maps)
 
 
-def train(student, stage, steps, rate, batches, check, workers):
-    """Runs or resumes one stage of `steps` batches made by `workers`; `check` is (faces, views) to report on."""
+def training(student, settled):
+    student.train()
+    for module in student.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.train(not settled)
+
+
+def train(student, stage, steps, rate, batches, check, workers, settled):
+    """Runs or resumes one stage of `steps` batches made by `workers`; `check` is (faces, targets) to report on.
+
+    With `settled` batch norms keep their means and variances. A batch of two groups has others than all people have;
+    what it normalises away comes back in use, as a likeness within a group.
+    """
     optimizer = torch.optim.AdamW(student.parameters(), lr=rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
     done = load(f"embedder.{stage}", student, optimizer, schedule)
@@ -183,8 +211,8 @@ def train(student, stage, steps, rate, batches, check, workers):
         save(f"embedder.{stage}", student, optimizer, schedule, done)
     loader = DataLoader(Batches(*batches, done, steps), batch_size=None, num_workers=workers, prefetch_factor=8)
     begun, losses = time.monotonic(), torch.zeros(4, device=DEVICE)
-    student.train()
     fused = compiled(student)
+    training(student, settled)
     for step, (pictures, wanted, maps) in enumerate(loader, done + 1):
         wanted = wanted.to(DEVICE)
         with torch.autocast(DEVICE, torch.bfloat16, enabled=not student.net.quantised):  # which int8 would drown in
@@ -192,7 +220,7 @@ def train(student, stage, steps, rate, batches, check, workers):
         found, hints = found.float(), hints.sum()
         near = distillation(found[:BATCH], wanted)
         apart = separation(found[BATCH:], found[:BATCH])
-        known = recognition(found[:BATCH], wanted[:, :WIDTH])
+        known = recognition(found[:BATCH], wanted)
         (near + 0.1 * (apart + known) + HINT * hints).backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
@@ -204,10 +232,11 @@ def train(student, stage, steps, rate, batches, check, workers):
             parts = "distil {:.4f} drawn {:.4f} known {:.4f} maps {:.4f}".format(*(losses / 50).tolist())
             losses.zero_()
             print(f"{stage} {step}/{steps} {parts} {pace:.3f} s/step", flush=True)
-        if step % 500 == 0 or step == steps:
+        if step % 1000 == 0 or step == steps:
             save(f"embedder.{stage}", student, optimizer, schedule, step)
             near, pairs = held_out_error(student.net, *check)
             print(f"{stage} {step}: held-out cosine {near:.4f}, similarity error {pairs:.4f}", flush=True)
+            training(student, settled)
 
 
 def main():
@@ -215,6 +244,7 @@ def main():
     parser.add_argument(
         "--steps", type=int, default=7400, help="batches of distillation in float (default %(default)s)"
     )
+    parser.add_argument("--rate", type=float, default=2e-3, help="the float stage's highest (default %(default)s)")
     parser.add_argument("--tune", type=int, default=200, help="batches of quantisation-aware tuning")
     parser.add_argument("--threads", type=int, default=1, help="of the network, on a CPU")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="that make the batches")
@@ -222,23 +252,28 @@ def main():
     options = read_options(parser)
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
-    real, check = read_real()
+    real, blended, targets = read_real()
+    faces, shaping = real[0], len(real[0]) - HELD_OUT
+    check = faces[shaping:], targets[shaping : len(faces)]
     drawn = bank()
 
     begun = is_begun("embedder.float") or (WEIGHTS.is_file() and not options.fresh)
-    net = on_device(last_weights() if begun else first_weights(real[0][: real[1].shape[1]]))
+    net = on_device(last_weights() if begun else first_weights(faces[:shaping], targets))
     sizes = [net.nodes[tap].out_size for tap in tapped(net)]
-    maps = teacher_maps("fairface_train112", real[0][: real[1].shape[1]], sizes)
-    some = on_device(to_tensor(np.stack([plain_view(face) for face in real[0][:1024]])))
+    maps = teacher_maps("fairface_train112", faces[:shaping], sizes)
+    some = on_device(to_tensor(np.stack([plain_view(face) for face in faces[:1024]])))
     student = Student(net, Readers(net, some, [kept[:1024] for kept in maps]))
-    train(student, "float", options.steps, RATE, (real, drawn, maps), check, options.workers)
+    batches = real, blended, targets, drawn
+    train(student, "float", options.steps, options.rate, (*batches, maps), check, options.workers, begun)
     np.savez_compressed(WEIGHTS, **{name: halved(value) for name, value in net.state_dict().items()})
-    net.fold()
 
-    batches = Batches(real, drawn, [], 0, 40)
-    calibrate(net, [on_device(batches[i][0]) for i in range(40)])
+    net.eval().fold()
+    some = Batches(*batches, [], 0, 40)
+    some = [on_device(some[index][0]) for index in range(40)]
+    equalise(net, torch.cat(some[:4]))
+    calibrate(net, some)
     net.quantised = True
-    train(Student(net), "tune", options.tune, 5e-5, (real, drawn, []), check, options.workers)
+    train(Student(net), "tune", options.tune, 5e-5, (*batches, []), check, options.workers, True)
     (ROOT / "embedder.tflite").write_bytes(to_tflite(net.cpu()))
 
 

@@ -45,8 +45,8 @@ def test_equalised_network_answers_the_same(net, pictures):
     torch.testing.assert_close(net(pictures), before, rtol=1e-3, atol=1e-3)
     layers = [node for node in net.nodes if node.kind in ("conv", "dw")][:-1]
     inner = [node for node in layers if node.prelu]
-    for size in coarsen.root_mean_square(inner, lambda: net(pictures)).values():
-        torch.testing.assert_close(size, torch.ones_like(size), rtol=1e-2, atol=1e-2)
+    for reach in coarsen.reach(inner, lambda: net(pictures)).values():
+        torch.testing.assert_close(reach, torch.full_like(reach, coarsen.REACH), rtol=1e-2, atol=1e-2)
 
 
 def test_batch_norms_put_in_change_nothing_there(net, pictures):
@@ -72,6 +72,22 @@ def test_fit_finds_the_layer_that_made_the_maps(net, pictures, index):
     assert coarsen.fit(node, other, seen["x"], wanted) < 0.01
     torch.testing.assert_close(node.conv.weight, weight, rtol=0.05, atol=0.05)
     torch.testing.assert_close(node.bias, bias, rtol=0.1, atol=0.1)
+
+
+def test_last_layer_is_reread_for_other_targets():
+    """These are a linear function of what it said before, so what it says then must be they."""
+    pytest.importorskip("onnxruntime")
+    import train_embedder
+
+    layers = [*[("conv", 12, 3, 2, True)] * 2, ("global", None, 16, 1, False), ("fc", 6, 1, 1, False)]
+    net = nets.Net({"name": "part", "input": (64, 64, 3), "norm": False, "layers": layers}).requires_grad_(False)
+    faces = np.random.default_rng(1).integers(0, 256, (200, 112, 112, 3), np.uint8)
+    wanted = train_embedder.embed_all(net, faces) @ np.random.default_rng(2).normal(0, 1, (6, 6)).astype(np.float32)
+    net.nodes[-1].conv.weight.zero_()
+    train_embedder.reread(net, faces, wanted)
+    found = train_embedder.embed_all(net, faces)
+    for column in range(6):
+        assert np.corrcoef(found[:, column], wanted[:, column])[0, 1] > 0.99
 
 
 @pytest.mark.parametrize("given, size, stride", [(64, 32, 2), (32, 16, 4), (16, 8, 8), (8, 8, 8)])

@@ -1,0 +1,80 @@
+"""What the embedder is taught: both teachers' word less the group's, and faces that nobody has."""
+
+import numpy as np
+import pytest
+from metrics import unit
+
+GROUPS = np.repeat(["one", "two", "three"], 400)
+
+
+@pytest.fixture
+def people():
+    return np.random.default_rng(8).normal(0, 1, (1200, 40))
+
+
+@pytest.fixture
+def embeddings(people):
+    """The people of three groups, each group about a mean of its own."""
+    return unit(people + np.repeat(np.random.default_rng(9).normal(0, 1.5, (3, 40)), 400, axis=0))
+
+
+@pytest.fixture
+def targets(embeddings):
+    from targets import Targets
+
+    return Targets(embeddings, GROUPS, 40)
+
+
+def within(found, group):
+    members = found[group == GROUPS]
+    return (members @ members.T)[np.triu_indices(len(members), 1)]
+
+
+@pytest.mark.parametrize("group", ["one", "two", "three"])
+def test_strangers_of_a_group_are_as_unlike_as_any(embeddings, targets, group):
+    assert within(embeddings, group).mean() > 0.5
+    assert abs(within(targets(embeddings), group).mean()) < 0.01
+
+
+def test_likeness_is_that_of_what_is_a_persons_own(people, embeddings, targets):
+    own = within(unit(people), "two")
+    before, now = (np.corrcoef(within(x, "two"), own)[0, 1] for x in (embeddings, targets(embeddings)))
+    assert now > 0.95 and now > before
+
+
+def test_fewer_numbers_keep_the_similarities_best(embeddings):
+    """Against as many coordinates taken as they come."""
+    from targets import Targets
+
+    whole, few = Targets(embeddings, GROUPS, 40)(embeddings), Targets(embeddings, GROUPS, 20)(embeddings)
+    assert few.shape == (1200, 20) and few.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(few, axis=1), 1, atol=1e-5)
+    first = unit(whole[:, ::2])
+    wanted = whole @ whole.T
+    assert np.square(few @ few.T - wanted).mean() < np.square(first @ first.T - wanted).mean()
+
+
+def test_targets_do_not_hang_on_the_scale_of_an_embedding(embeddings, targets):
+    np.testing.assert_allclose(targets(3 * embeddings), targets(embeddings), atol=1e-5)
+
+
+def test_blend_is_between_its_two_people():
+    from blends import blended
+
+    dark, light = np.full((112, 112, 3), 40, np.uint8), np.full((112, 112, 3), 200, np.uint8)
+    for seed in range(20):
+        found = blended(np.random.default_rng(seed), dark, light)
+        assert found.dtype == np.uint8 and 40 <= found.min() < 120 < found.max() <= 200
+
+
+def test_blends_are_of_one_group_and_kept(tmp_path, monkeypatch):
+    import blends
+
+    monkeypatch.setattr(blends, "CACHE", tmp_path)
+    monkeypatch.setattr(blends, "BLENDS", 9)
+    faces = np.stack([np.full((112, 112, 3), 10 * i, np.uint8) for i in range(12)])
+    groups = [np.arange(0, 4), np.arange(8, 12)]
+    found, members = blends.blends(faces, groups)
+    assert [list(rows) for rows in members] == [[0, 2, 4, 6, 8], [1, 3, 5, 7]]
+    assert found[members[0]].max() <= 30 and found[members[1]].min() >= 80
+    np.testing.assert_array_equal(blends.blends(faces * 0, groups)[0], found)
