@@ -135,13 +135,12 @@ def held_out_error(net, faces, wanted):
 
 
 def last_weights():
-    """The network as the last training left it; new where there was none."""
+    """The network as the last training left it."""
     net = Net(EMBEDDER)
-    if WEIGHTS.is_file():
-        with np.load(WEIGHTS) as kept:
-            net.load_state_dict(
-                {name: torch.from_numpy(kept[name]).to(now.dtype) for name, now in net.state_dict().items()}
-            )
+    with np.load(WEIGHTS) as kept:
+        net.load_state_dict(
+            {name: torch.from_numpy(kept[name]).to(now.dtype) for name, now in net.state_dict().items()}
+        )
     return net
 
 
@@ -155,8 +154,9 @@ def reread(net, faces, wanted):
     hook = last.register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(1).double()))
     embed_all(net, faces)
     hook.remove()
-    wanted = torch.from_numpy(wanted).to(seen[0]) / wanted.std()
-    weight, bias, _ = solved(torch.cat(seen), wanted, torch.zeros_like(wanted[:0]).T @ seen[0][:0])
+    seen = torch.cat(seen)
+    wanted = torch.from_numpy(wanted / wanted.std()).to(seen)
+    weight, bias, _ = solved(seen, wanted, seen.new_zeros(wanted.shape[1], seen.shape[1]))
     last.conv.weight.data.copy_(weight[..., None, None])
     last.bias.data.copy_(bias)
 
@@ -245,10 +245,12 @@ def main():
         "--steps", type=int, default=7400, help="batches of distillation in float (default %(default)s)"
     )
     parser.add_argument("--rate", type=float, default=2e-3, help="the float stage's highest (default %(default)s)")
-    parser.add_argument("--tune", type=int, default=200, help="batches of quantisation-aware tuning")
+    parser.add_argument("--tune", type=int, default=250, help="batches of quantisation-aware tuning")
     parser.add_argument("--threads", type=int, default=1, help="of the network, on a CPU")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="that make the batches")
-    parser.add_argument("--fresh", action="store_true", help=f"from the teacher's weights, not from {WEIGHTS.name}")
+    parser.add_argument(
+        "--fresh", action="store_true", help=f"from the teacher's weights, not {WEIGHTS.name}'s; resumes so too"
+    )
     options = read_options(parser)
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
@@ -257,14 +259,14 @@ def main():
     check = faces[shaping:], targets[shaping : len(faces)]
     drawn = bank()
 
-    begun = is_begun("embedder.float") or (WEIGHTS.is_file() and not options.fresh)
-    net = on_device(last_weights() if begun else first_weights(faces[:shaping], targets))
+    new = options.fresh and not is_begun("embedder.float")
+    net = on_device(first_weights(faces[:shaping], targets) if new else last_weights())
     sizes = [net.nodes[tap].out_size for tap in tapped(net)]
     maps = teacher_maps("fairface_train112", faces[:shaping], sizes)
     some = on_device(to_tensor(np.stack([plain_view(face) for face in faces[:1024]])))
     student = Student(net, Readers(net, some, [kept[:1024] for kept in maps]))
     batches = real, blended, targets, drawn
-    train(student, "float", options.steps, options.rate, (*batches, maps), check, options.workers, begun)
+    train(student, "float", options.steps, options.rate, (*batches, maps), check, options.workers, not options.fresh)
     np.savez_compressed(WEIGHTS, **{name: halved(value) for name, value in net.state_dict().items()})
 
     net.eval().fold()
@@ -273,7 +275,7 @@ def main():
     equalise(net, torch.cat(some[:4]))
     calibrate(net, some)
     net.quantised = True
-    train(Student(net), "tune", options.tune, 5e-5, (*batches, []), check, options.workers, True)
+    train(Student(net), "tune", options.tune, 1e-4, (*batches, []), check, options.workers, True)
     (ROOT / "embedder.tflite").write_bytes(to_tflite(net.cpu()))
 
 
