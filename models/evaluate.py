@@ -86,8 +86,8 @@ def main():
     # Side by side in threads, for nearly all of it is spent in C, on a core each.
     with ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
         own = pool.submit(part, "faces, int8", evaluate_faces.evaluate, embed)
-        networks = {"float": float_embedder()} | others
-        running = {kind: pool.submit(part, f"faces, {kind}", measured_once, *net) for kind, net in networks.items()}
+        further = {"float": float_embedder()} | others
+        running = {kind: pool.submit(part, f"faces, {kind}", measured_once, *net) for kind, net in further.items()}
         found = pool.submit(part, "finder", evaluate_finder.evaluate, *looks)
         gate = pool.submit(part, "gate", evaluate_quality.evaluate)
         faces = {"int8": own.result()} | {kind: future.result() for kind, future in running.items()}

@@ -30,7 +30,7 @@ def embed_both(name, faces):
 
     `name` names the cache file.
     """
-    cached = CACHE / f"{name}.teachers.npy"
+    cached = CACHE / f"{name}.both.npy"
     if not cached.is_file():
         networks = (session("teacher_reid0095"), True), (session("teacher_espdl_mbf"), False)
         cached.parent.mkdir(parents=True, exist_ok=True)

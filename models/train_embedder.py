@@ -232,8 +232,9 @@ def train(student, stage, steps, rate, batches, check, workers, settled):
             parts = "distil {:.4f} drawn {:.4f} known {:.4f} maps {:.4f}".format(*(losses / 50).tolist())
             losses.zero_()
             print(f"{stage} {step}/{steps} {parts} {pace:.3f} s/step", flush=True)
-        if step % 1000 == 0 or step == steps:
+        if step % 250 == 0 or step == steps:
             save(f"embedder.{stage}", student, optimizer, schedule, step)
+        if step % 1000 == 0 or step == steps:
             near, pairs = held_out_error(student.net, *check)
             print(f"{stage} {step}: held-out cosine {near:.4f}, similarity error {pairs:.4f}", flush=True)
             training(student, settled)
@@ -244,7 +245,9 @@ def main():
     parser.add_argument(
         "--steps", type=int, default=7400, help="batches of distillation in float (default %(default)s)"
     )
-    parser.add_argument("--rate", type=float, default=2e-3, help="the float stage's highest (default %(default)s)")
+    parser.add_argument(
+        "--rate", type=float, default=8e-4, help="the float stage's highest (default %(default)s; --fresh bears 2e-3)"
+    )
     parser.add_argument("--tune", type=int, default=250, help="batches of quantisation-aware tuning")
     parser.add_argument("--threads", type=int, default=1, help="of the network, on a CPU")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="that make the batches")
@@ -275,7 +278,8 @@ def main():
     equalise(net, torch.cat(some[:4]))
     calibrate(net, some)
     net.quantised = True
-    train(Student(net), "tune", options.tune, 1e-4, (*batches, []), check, options.workers, True)
+    if options.tune:
+        train(Student(net), "tune", options.tune, 1e-4, (*batches, []), check, options.workers, True)
     (ROOT / "embedder.tflite").write_bytes(to_tflite(net.cpu()))
 
 
