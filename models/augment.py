@@ -100,12 +100,12 @@ def low_angle(rng):
 
 
 def embedder_view(rng, aligned112, mirror, still=False):
-    """One training input [64, 64, 3] uint8 from an aligned 112x112 face; one in four is as it is.
+    """One training input [64, 64, 3] uint8 from an aligned 112x112 face; four in ten are as they are.
 
     `still` leaves everything where it is, so that maps of the face remain true of its view.
     """
     picture = aligned112[:, ::-1] if mirror else aligned112
-    if rng.random() < 0.25:
+    if rng.random() < 0.4:
         return plain_view(picture)
     if rng.random() < 0.08:
         picture = with_glasses(rng, picture)

@@ -10,6 +10,7 @@ from augment import INPUT
 from data import CACHE
 from reid import Reid, at_grid, coarse_view
 from torch import nn
+from torch.nn import functional as F
 
 PLACES = (0, 4, 8, 11, 14)  # blocks whose outputs are hinted: the ends of the stages, and the middle of the long one
 STEP = 1 / 24  # standard deviations of a channel in one count of the kept int8
@@ -79,7 +80,7 @@ class Readers(nn.Module):
         """Mean squared errors in variances [len(PLACES)]: `found` NCHW maps, `wanted` int8 [n, size, size, c]."""
         return torch.stack(
             [
-                (reader(x.permute(0, 2, 3, 1)).float() - target * STEP).square().mean()
+                F.mse_loss(reader(x.permute(0, 2, 3, 1)).float(), target * STEP)
                 for reader, x, target in zip(self.readers, found, wanted, strict=True)
             ]
         )

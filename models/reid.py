@@ -17,7 +17,7 @@ BLOCKS = 15
 
 @dataclass
 class Convolution:
-    """weight [out, in / groups, k, k], bias [out] or None, slope [1] of a PReLU or None."""
+    """weight [out, in / groups, k, k], bias [out] or None, slope [1 or out] of a PReLU or None."""
 
     weight: torch.Tensor
     stride: int
@@ -31,7 +31,7 @@ class Convolution:
         return F.conv2d(x, self.weight.to(x.dtype), bias, self.stride, self.pad, 1, self.groups)
 
     def bent(self, x):
-        return x if self.slope is None else torch.where(x > 0, x, x * self.slope.to(x.dtype))
+        return x if self.slope is None else torch.where(x > 0, x, x * self.slope.to(x.dtype)[:, None, None])
 
     def __call__(self, x):
         return self.bent(self.linear(x))
@@ -67,6 +67,11 @@ class Reid:
         x = torch.from_numpy(np.ascontiguousarray(pictures[..., ::-1])).permute(0, 3, 1, 2)
         x = x * self.scale[:, None, None] + self.shift[:, None, None]
         return x.bfloat16().contiguous(memory_format=torch.channels_last)
+
+    def embed(self, pictures):
+        """float32 unit embeddings [n, 256] of aligned RGB uint8 [n, 112, 112, 3], seen as the embedder sees them."""
+        coarse = np.stack([coarse_view(picture) for picture in pictures])
+        return F.normalize(self.features(self.prepared(coarse))[-1].float().flatten(1)).numpy()
 
     @torch.no_grad()
     def features(self, x):

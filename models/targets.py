@@ -23,6 +23,18 @@ class Targets:
         own = self.without_group(embeddings)
         self.axes = np.linalg.eigh(own.T @ own)[1][:, : -size - 1 : -1]
 
+    def arrays(self):
+        """{name: float32 array} that `Targets.of` takes."""
+        return {name: np.float32(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def of(cls, arrays):
+        """Those of which `arrays` were kept: fitted anew, even to nearly the same embeddings, axes turn."""
+        targets = cls.__new__(cls)
+        for name in ("means", "directions", "offsets", "axes"):
+            setattr(targets, name, np.float64(arrays[name]))
+        return targets
+
     def without_group(self, embeddings):
         """Less the mean of its group, as far as linear discriminants (Fisher 1936) make it one or another of them."""
         scores = embeddings @ self.directions + self.offsets

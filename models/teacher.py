@@ -25,14 +25,22 @@ def embed(network, pictures, raw=False, batch=64):
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
-def embed_both(name, faces):
-    """[n, 256 + 512]: unit embeddings of aligned faces by reid0095 and by MBF, side by side.
+def embed_both(name, faces, batch=64):
+    """[n, 256 + 512]: unit embeddings of aligned faces by reid0095 and by MBF, in bfloat16, side by side.
 
     `name` names the cache file.
     """
     cached = CACHE / f"{name}.both.npy"
     if not cached.is_file():
-        networks = (session("teacher_reid0095"), True), (session("teacher_espdl_mbf"), False)
+        from mbf import Mbf
+        from reid import Reid
+
+        teachers, found = (Reid(), Mbf()), []
+        for start in range(0, len(faces), batch):
+            part = faces[start : start + batch]
+            found.append(np.float16(np.concatenate([teacher.embed(part) for teacher in teachers], 1)))
+            if start % (batch * 50) == 0:
+                print(f"teachers: {start} of {len(faces)} {name}", flush=True)
         cached.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cached, np.float16(np.concatenate([embed(network, faces, raw) for network, raw in networks], 1)))
+        np.save(cached, np.concatenate(found))
     return np.load(cached).astype(np.float32)

@@ -4,6 +4,8 @@ Each stage resumes from its checkpoint in build/train. Only FairFace, drawn peop
 """
 
 import argparse
+import functools
+import gc
 import os
 import shutil
 import time
@@ -17,6 +19,7 @@ from checkpoint import is_begun, load, save
 from coarsen import FACES, coarsened, equalise, normalise, solved
 from data import HELD_OUT, ROOT, read_faces, read_options, run
 from drawn import bank
+from embedder_cpu import Embedder
 from hints import Readers, tapped, teacher_maps
 from metrics import unit
 from nets import EMBEDDER, Net
@@ -34,23 +37,23 @@ DRAWN = 12  # drawn pictures in a batch, two of each person
 HINT = 0.3  # weight of the maps' errors, in variances, in the loss
 WIDTH = EMBEDDER["layers"][-1][1]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-WEIGHTS = ROOT / "embedder.npz"  # of the float stage's end, float16: where the next training goes on
+WEIGHTS = ROOT / "embedder.npz"  # of the float stage's end, float16, and its Targets: where the next training goes on
 
 
 class Batches(Dataset):
     """Whole batches, each from its own seed, so that a resumed run sees what an unbroken one would have.
 
     `real` is (faces [n, 112, 112, 3], members: the rows of each group) and `blends` the same of blended ones;
-    `targets` [n + blends, WIDTH] are of both. Of four pictures two are faces that stay in place, with the teacher's
-    `maps` of them, one is a mirrored face and one a blend. `drawn` is [people, views, 112, 112, 3]; its pictures
-    follow, two of a person side by side.
+    `wanted` [n + blends, WIDTH] are the targets of both. Of four pictures two are faces that stay in place, with the
+    teacher's `maps` of them, one is a mirrored face and one a blend, mirrored or not. `drawn` is [people, views, 112,
+    112, 3]; its pictures follow, two of a person side by side.
 
     The similarities that must come out right are those within a group, for there false matches happen: so a batch
     holds many faces of few groups, and every group has an equal share of the training whatever its share of the file.
     """
 
-    def __init__(self, real, blends, targets, drawn, maps, first, last):
-        self.real, self.blends, self.targets, self.drawn, self.maps = real, blends, targets, drawn, maps
+    def __init__(self, real, blends, wanted, drawn, maps, first, last):
+        self.real, self.blends, self.wanted, self.drawn, self.maps = real, blends, wanted, drawn, maps
         self.first, self.last = first, last
 
     def __len__(self):
@@ -64,27 +67,28 @@ class Batches(Dataset):
         chosen = np.concatenate([rng.choice(members[group], BATCH // GROUPS) for group in groups])
         mixed = np.concatenate([rng.choice(blended[group], BATCH // GROUPS // 4) for group in groups])
         pictures = [embedder_view(rng, faces[i], place % 2, still=place % 2 == 0) for place, i in enumerate(chosen)]
-        pictures[3::4] = [embedder_view(rng, blends[i], False) for i in mixed]
+        pictures[3::4] = [embedder_view(rng, blends[i], place % 2) for place, i in enumerate(mixed)]
         chosen[3::4] = len(faces) + mixed
         people = rng.choice(len(self.drawn), DRAWN // 2, replace=False)
         pairs = [(p, v) for p in people for v in rng.choice(self.drawn.shape[1], 2, replace=False)]
         pictures += [embedder_view(rng, self.drawn[p, v], False) for p, v in pairs]
         maps = [torch.from_numpy(kept[chosen[::2]]) for kept in self.maps]
-        return to_tensor(np.stack(pictures)), torch.from_numpy(self.targets[chosen]), maps
+        return to_tensor(np.stack(pictures)), torch.from_numpy(self.wanted[chosen]), maps
 
 
-def read_real():
-    """What shapes the weights, as `Batches` takes it but for drawn people and maps: faces, blends, targets.
+def read_real(fresh):
+    """What shapes the weights, as `Batches` takes it but for drawn people and maps: faces, blends, what is wanted.
 
-    Of `faces` and `targets` the last HELD_OUT faces are in no group.
+    Of faces, and of what is wanted, the last HELD_OUT are in no group. Then the Targets: `fresh` ones or WEIGHTS's own.
     """
     faces, labels = read_faces("fairface_train112")
     groups = np.char.add(labels["race"], labels["gender"])[:-HELD_OUT]
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     blended = blends(faces, members)
     embeddings = embed_both("fairface_train112", faces)
-    targets = Targets(embeddings[:-HELD_OUT], groups, WIDTH)
-    return (faces, members), blended, targets(np.concatenate([embeddings, embed_both("blends", blended[0])]))
+    targets = Targets(embeddings[:-HELD_OUT], groups, WIDTH) if fresh else Targets.of(np.load(WEIGHTS))
+    wanted = targets(np.concatenate([embeddings, embed_both("blends", blended[0])]))
+    return (faces, members), blended, wanted, targets
 
 
 def to_tensor(pictures):
@@ -171,11 +175,6 @@ def first_weights(faces, wanted):
     return net
 
 
-def compiled(net):
-    """The module fused by torch.compile where there is a C++ compiler: a third faster."""
-    return torch.compile(net) if shutil.which("g++") else net
-
-
 class Student(nn.Module):
     """The network in training, with the readers of its maps where the teacher's are given as hints."""
 
@@ -183,12 +182,22 @@ class Student(nn.Module):
         super().__init__()
         self.net, self.readers = net, readers
 
-    def forward(self, pictures, maps):
-        """(outputs, errors of the maps of every second of the BATCH faces)."""
+    def forward(self, pictures, maps, run=None):
+        """(outputs, errors of the maps of every second of the BATCH faces); `run` has the network's place."""
         if self.readers is None:
             return self.net(pictures), pictures.new_zeros(1)
-        found, seen = self.net(pictures, tapped(self.net))
+        found, seen = (run or self.net)(pictures, tapped(self.net))
         return found, self.readers([x[:BATCH:2] for x in seen], maps)
+
+
+def quicker(student, settled, threads):
+    """The student, by a way through it that is quicker where there is one and a C++ compiler."""
+    if not shutil.which("g++"):
+        return student
+    if DEVICE == "cpu" and settled and not student.net.quantised:
+        torch.set_num_threads(1)  # for all else: threads that wait for work at both ends are in each other's way
+        return functools.partial(student, run=Embedder(student.net, threads))
+    return torch.compile(student)
 
 
 def training(student, settled):
@@ -204,19 +213,20 @@ def train(student, stage, steps, rate, batches, check, workers, settled):
     With `settled` batch norms keep their means and variances. A batch of two groups has others than all people have;
     what it normalises away comes back in use, as a likeness within a group.
     """
-    optimizer = torch.optim.AdamW(student.parameters(), lr=rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
     done = load(f"embedder.{stage}", student, optimizer, schedule)
     if not done:
         save(f"embedder.{stage}", student, optimizer, schedule, done)
     loader = DataLoader(Batches(*batches, done, steps), batch_size=None, num_workers=workers, prefetch_factor=8)
     begun, losses = time.monotonic(), torch.zeros(4, device=DEVICE)
-    fused = compiled(student)
+    quick = quicker(student, settled, torch.get_num_threads())
     training(student, settled)
+    gc.freeze()  # or each collection looks at all modules
     for step, (pictures, wanted, maps) in enumerate(loader, done + 1):
         wanted = wanted.to(DEVICE)
         with torch.autocast(DEVICE, torch.bfloat16, enabled=not student.net.quantised):  # which int8 would drown in
-            found, hints = fused(on_device(pictures), [kept.to(DEVICE) for kept in maps])
+            found, hints = quick(on_device(pictures), [kept.to(DEVICE) for kept in maps])
         found, hints = found.float(), hints.sum()
         near = distillation(found[:BATCH], wanted)
         apart = separation(found[BATCH:], found[:BATCH])
@@ -257,20 +267,21 @@ def main():
     options = read_options(parser)
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
-    real, blended, targets = read_real()
+    real, blended, wanted, targets = read_real(options.fresh)
     faces, shaping = real[0], len(real[0]) - HELD_OUT
-    check = faces[shaping:], targets[shaping : len(faces)]
+    check = faces[shaping:], wanted[shaping : len(faces)]
     drawn = bank()
 
     new = options.fresh and not is_begun("embedder.float")
-    net = on_device(first_weights(faces[:shaping], targets) if new else last_weights())
+    net = on_device(first_weights(faces[:shaping], wanted) if new else last_weights())
     sizes = [net.nodes[tap].out_size for tap in tapped(net)]
     maps = teacher_maps("fairface_train112", faces[:shaping], sizes)
     some = on_device(to_tensor(np.stack([plain_view(face) for face in faces[:1024]])))
     student = Student(net, Readers(net, some, [kept[:1024] for kept in maps]))
-    batches = real, blended, targets, drawn
+    batches = real, blended, wanted, drawn
     train(student, "float", options.steps, options.rate, (*batches, maps), check, options.workers, not options.fresh)
-    np.savez_compressed(WEIGHTS, **{name: halved(value) for name, value in net.state_dict().items()})
+    weights = {name: halved(value) for name, value in net.state_dict().items()}
+    np.savez_compressed(WEIGHTS, **weights, **targets.arrays())
 
     net.eval().fold()
     some = Batches(*batches, [], 0, 40)
