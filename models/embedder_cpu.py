@@ -1,7 +1,7 @@
 """The embedder's way forward and back on a CPU, with settled batch norms: twice as fast as what torch.compile makes.
 
-Matrix products are torch's, in bfloat16; kernels.cpp has what lies between them, each a single pass over a map. A few
-pictures go through the whole network in one thread, so that their maps stay in its cache.
+Matrix products are torch's, in bfloat16; kernels.cpp has what lies between them, each a single pass over a map. Each
+thread takes its share of the pictures through the whole network.
 """
 
 import ctypes
@@ -13,7 +13,6 @@ import torch
 from data import CACHE, ROOT
 from torch.nn import functional as F
 
-PART = 54  # pictures
 BLOCK = 13  # tensors of weights that a block has
 
 
@@ -82,15 +81,14 @@ class Embedder:
         return found, [seen[ends.index(tap)].permute(0, 3, 1, 2) for tap in taps]
 
     def in_parts(self, run, count):
-        """Calls run(slice of the pictures, thread) for all parts, each by the thread that is free first."""
-        parts = iter([slice(start, start + PART) for start in range(0, count, PART)])
+        """Calls run(slice of the pictures, thread) for a part of the pictures in each thread."""
+        size = -(-count // self.threads)
 
-        def share(thread):
+        def part(start):
             with torch.no_grad():
-                for part in parts:
-                    run(part, thread)
+                run(slice(start, start + size), start // size)
 
-        list(self.pool.map(share, range(self.threads)))
+        list(self.pool.map(part, range(0, count, size)))
 
     def expand(self, x, layer, weights, kept):
         """y2 of the depthwise `layer` and of the convolution before it; `x` [n, places, c]."""

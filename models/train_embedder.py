@@ -34,7 +34,7 @@ SEED = 20261124
 BATCH = 96
 GROUPS = 2  # race-and-gender groups in a batch, equally many faces of each
 DRAWN = 12  # drawn pictures in a batch, two of each person
-HINT = 0.3  # weight of the maps' errors, in variances, in the loss
+HINT = 0.1  # weight of the maps' errors, in variances, in the loss; falls to nothing at a stage's end
 WIDTH = EMBEDDER["layers"][-1][1]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 WEIGHTS = ROOT / "embedder.npz"  # of the float stage's end, float16, and its Targets: where the next training goes on
@@ -231,7 +231,7 @@ def train(student, stage, steps, rate, batches, check, workers, settled):
         near = distillation(found[:BATCH], wanted)
         apart = separation(found[BATCH:], found[:BATCH])
         known = recognition(found[:BATCH], wanted)
-        (near + 0.1 * (apart + known) + HINT * hints).backward()
+        (near + 0.1 * (apart + known) + HINT * (1 - step / steps) * hints).backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
