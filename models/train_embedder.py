@@ -192,12 +192,12 @@ class Student(nn.Module):
 
 def quicker(student, settled, threads):
     """The student, by a way through it that is quicker where there is one and a C++ compiler."""
-    if not shutil.which("g++"):
-        return student
-    if DEVICE == "cpu" and settled and not student.net.quantised:
-        torch.set_num_threads(1)  # for all else: threads that wait for work at both ends are in each other's way
+    has_compiler = shutil.which("g++")
+    own = has_compiler and DEVICE == "cpu" and settled and not student.net.quantised
+    torch.set_num_threads(1 if own else threads)  # beside our own threads torch's would wait for work, busily
+    if own:
         return functools.partial(student, run=Embedder(student.net, threads))
-    return torch.compile(student)
+    return torch.compile(student) if has_compiler else student
 
 
 def training(student, settled):
@@ -207,20 +207,20 @@ def training(student, settled):
             module.train(not settled)
 
 
-def train(student, stage, steps, rate, batches, check, workers, settled):
-    """Runs or resumes one stage of `steps` batches made by `workers`; `check` is (faces, targets) to report on.
+def train(student, stage, steps, rate, batches, check, options, settled):
+    """Runs or resumes one stage of `steps` batches with the options' threads and workers.
 
-    With `settled` batch norms keep their means and variances. A batch of two groups has others than all people have;
-    what it normalises away comes back in use, as a likeness within a group.
+    `check` is (faces, targets) to report on. With `settled` batch norms keep their means and variances. A batch of two
+    groups has others than all people have; what it normalises away comes back in use, as a likeness within a group.
     """
     optimizer = torch.optim.AdamW(student.parameters(), lr=rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
     done = load(f"embedder.{stage}", student, optimizer, schedule)
     if not done:
         save(f"embedder.{stage}", student, optimizer, schedule, done)
-    loader = DataLoader(Batches(*batches, done, steps), batch_size=None, num_workers=workers, prefetch_factor=8)
+    loader = DataLoader(Batches(*batches, done, steps), batch_size=None, num_workers=options.workers, prefetch_factor=8)
     begun, losses = time.monotonic(), torch.zeros(4, device=DEVICE)
-    quick = quicker(student, settled, torch.get_num_threads())
+    quick = quicker(student, settled, options.threads)
     training(student, settled)
     gc.freeze()  # or each collection looks at all modules
     for step, (pictures, wanted, maps) in enumerate(loader, done + 1):
@@ -279,7 +279,7 @@ def main():
     some = on_device(to_tensor(np.stack([plain_view(face) for face in faces[:1024]])))
     student = Student(net, Readers(net, some, [kept[:1024] for kept in maps]))
     batches = real, blended, wanted, drawn
-    train(student, "float", options.steps, options.rate, (*batches, maps), check, options.workers, not options.fresh)
+    train(student, "float", options.steps, options.rate, (*batches, maps), check, options, not options.fresh)
     weights = {name: halved(value) for name, value in net.state_dict().items()}
     np.savez_compressed(WEIGHTS, **weights, **targets.arrays())
 
@@ -290,7 +290,7 @@ def main():
     calibrate(net, some)
     net.quantised = True
     if options.tune:
-        train(Student(net), "tune", options.tune, 1e-4, (*batches, []), check, options.workers, True)
+        train(Student(net), "tune", options.tune, 1e-4, (*batches, []), check, options, True)
     (ROOT / "embedder.tflite").write_bytes(to_tflite(net.cpu()))
 
 
