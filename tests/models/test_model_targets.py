@@ -78,3 +78,10 @@ def test_blends_are_of_one_group_and_kept(tmp_path, monkeypatch):
     assert [list(rows) for rows in members] == [[0, 2, 4, 6, 8], [1, 3, 5, 7]]
     assert found[members[0]].max() <= 30 and found[members[1]].min() >= 80
     np.testing.assert_array_equal(blends.blends(faces * 0, groups)[0], found)
+
+
+def test_targets_that_were_kept_are_the_same(embeddings, targets, tmp_path):
+    np.savez(tmp_path / "kept.npz", **targets.arrays())
+    with np.load(tmp_path / "kept.npz") as kept:
+        again = type(targets).of(kept)
+    np.testing.assert_allclose(again(embeddings), targets(embeddings), atol=1e-4)
