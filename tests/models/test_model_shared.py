@@ -3,9 +3,10 @@
 import metrics
 import pytest
 from augment import plain_view
-from data import ROOT, DataError, data_dir
+from data import ROOT, DataError, data_dir, read_faces
 from evaluate_faces import good_faces
 from oracle import Oracle
+from teacher import embed, session
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,3 +29,19 @@ def test_no_group_is_falsely_matched_above_one_in_a_thousand(networks):
     }
     assert len(rates) == 14
     assert max(rates.values()) <= 0.001
+
+
+def test_teachers_in_torch_say_what_their_files_say():
+    """But for bfloat16, and for the resolution at which reid0095 sees a face."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("torch")
+    from mbf import Mbf
+    from reid import Reid
+
+    faces = read_faces("fairface_val112")[0][:8]
+    for in_torch, name, raw, least in (
+        (Mbf(), "teacher_espdl_mbf", False, 0.999),
+        (Reid(), "teacher_reid0095", True, 0.9),
+    ):
+        found, wanted = in_torch.embed(faces), embed(session(name, 1), faces, raw)
+        assert (found * wanted).sum(1).min() > least
