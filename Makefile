@@ -57,6 +57,10 @@ console: $(READY) ## talk to a watch: PORT=/dev/ttyACM0, or PORT=sim for a simul
 recording: $(READY) ## record flash and console on a simulated board in docs/BENCH.md
 	$(BIN)/python -m tools.recording
 
+# or a third of the time goes to the kernel, which takes back each map's memory and clears it for the next
+train: export MALLOC_MMAP_THRESHOLD_ = 8589934592
+train: export MALLOC_TRIM_THRESHOLD_ = 17179869184
+train: export MALLOC_TOP_PAD_ = 268435456
 train: $(TORCH)/.ready ## train and quantise the networks, hours; resumes from build/train: [DATA=../shared/data]
 	$(TORCH)/bin/python models/train_finder.py $(if $(DATA),--data $(DATA))
 	$(TORCH)/bin/python models/train_landmarks.py $(if $(DATA),--data $(DATA))

@@ -259,8 +259,11 @@ def main():
         "--rate", type=float, default=8e-4, help="the float stage's highest (default %(default)s; --fresh bears 2e-3)"
     )
     parser.add_argument("--tune", type=int, default=250, help="batches of quantisation-aware tuning")
-    parser.add_argument("--threads", type=int, default=1, help="of the network, on a CPU")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="that make the batches")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--threads", type=int, default=cores, help="of the network, on a CPU (default: %(default)s)")
+    parser.add_argument(
+        "--workers", type=int, default=max(1, cores // 4), help="that make the batches (default: %(default)s)"
+    )
     parser.add_argument(
         "--fresh", action="store_true", help=f"from the teacher's weights, not {WEIGHTS.name}'s; resumes so too"
     )
