@@ -25,6 +25,7 @@ from data import CACHE, REPOSITORY, ROOT, data_file, read_options, run
 from locate import Finder
 from nets import EMBEDDER, FINDER, LANDMARKS
 from oracle import Oracle
+from relabel import relabel
 
 OTHERS = {  # file, and whether it takes 0..255
     "anchor": ("anchor_espdl_mfn", False),
@@ -82,6 +83,7 @@ def main():
     embed = evaluate_faces.through(embedder)
     others = {kind: other(*named) for kind, named in OTHERS.items()}
     pictures, groups, opinions = evaluate_faces.good_faces()
+    relabel()  # once, for finder and gate both ask for it
 
     # Side by side in threads, for nearly all of it is spent in C, on a core each.
     with ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
