@@ -1,4 +1,4 @@
-"""The embedder's way forward and back on a CPU, with settled batch norms: twice as fast as what torch.compile makes.
+"""The embedder's way forward and back on a CPU, with settled batch norms; `python -m tools.bench training` times it.
 
 Matrix products are torch's, in bfloat16; kernels.cpp has what lies between them, each a single pass over a map. Each
 thread takes its share of the pictures through the whole network.

@@ -37,27 +37,32 @@ class Convolution:
         return self.bent(self.linear(x))
 
 
+def graph_nodes(file):
+    """(operator, its constants as tensors, {attribute: value}) of each node of an ONNX file in the data folder."""
+    graph = onnx.load(data_file(file)).graph
+    constants = {c.name: torch.from_numpy(numpy_helper.to_array(c).copy()) for c in graph.initializer}
+    for node in graph.node:
+        given = [constants[name] for name in node.input if name in constants]
+        yield node.op_type, given, {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+
+
 class Reid:
     """`stem` of two convolutions, BLOCKS `blocks` of five (expand, depthwise, project; squeeze, excite), `head` of
     three."""
 
     def __init__(self):
-        graph = onnx.load(data_file("models/teacher_reid0095.onnx")).graph
-        constants = {c.name: torch.from_numpy(numpy_helper.to_array(c).copy()) for c in graph.initializer}
         layers = []
-        for node in graph.node:
-            given = [constants[name] for name in node.input if name in constants]
-            if node.op_type == "Conv":
-                attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        for operator, given, attributes in graph_nodes("models/teacher_reid0095.onnx"):
+            if operator == "Conv":
                 weight = given[0].contiguous(memory_format=torch.channels_last)
                 layers.append(Convolution(weight, attributes["strides"][0], attributes["group"], attributes["pads"][0]))
-            elif node.op_type == "PRelu":
+            elif operator == "PRelu":
                 layers[-1].slope = given[0].flatten()
-            elif node.op_type == "Add" and given and layers:
+            elif operator == "Add" and given and layers:
                 layers[-1].bias = given[0].flatten()
-            elif node.op_type == "Add" and given:
+            elif operator == "Add" and given:
                 self.shift = given[0].flatten()
-            elif node.op_type == "Mul" and given:
+            elif operator == "Mul" and given:
                 self.scale = given[0].flatten()
         self.stem, self.head = layers[:2], layers[-3:]
         self.blocks = [layers[2 + 5 * i : 7 + 5 * i] for i in range(BLOCKS)]

@@ -42,7 +42,7 @@ def test_same_person_matches_and_others_do_not(frames, finder, embedder, network
     upper = np.triu_indices(len(frames), 1)
     similar, same = (vectors @ vectors.T)[upper], (owner[:, None] == owner)[upper]
     assert metrics.rate_above(similar[same], match) >= 0.95
-    assert metrics.rate_above(similar[~same], match) <= 0.05  # drawn people are more alike than people: the card
+    assert metrics.rate_above(similar[~same], match) <= 0.025  # drawn people are more alike than people: the card
 
 
 def test_textures_and_walls_hold_no_face(finder):
