@@ -1,4 +1,4 @@
-"""What a wrist camera does to a face: misalignment, light, blur, noise, RGB565, JPEG."""
+"""What a wrist camera does to a picture: misalignment, light, blur, noise, RGB565; and faces' alignment."""
 
 import cv2
 import numpy as np
@@ -24,18 +24,16 @@ def rgb565(picture):
 
 
 def light(rng, picture):
-    """Gain, contrast, colour cast and a side light, on float 0..255; some are dim."""
-    height, width = picture.shape[:2]
+    """Gain, contrast and a side light on a grey picture, float 0..255; some are dim."""
+    height, width = picture.shape
     x = picture.astype(np.float32)
     gain = np.exp(rng.normal(0, 0.25)) * (rng.uniform(0.3, 0.7) if rng.random() < 0.12 else 1)
     mean = x.mean()
     x = ((x - mean) * np.exp(rng.normal(0, 0.15)) + mean) * gain
-    if x.ndim == 3 and rng.random() < 0.6:
-        x *= np.exp(rng.normal(0, 0.07, x.shape[2])).astype(np.float32)
     if rng.random() < 0.4:
         angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.6)
         ramp = np.add.outer(np.linspace(-1, 1, height) * np.sin(angle), np.linspace(-1, 1, width) * np.cos(angle))
-        x *= (1 + strength * ramp.astype(np.float32)).reshape(ramp.shape + (1,) * (x.ndim - 2))
+        x *= 1 + strength * ramp.astype(np.float32)
     return x
 
 
@@ -46,11 +44,6 @@ def sensor(rng, x, noise=9):
     if rng.random() < 0.5:
         x = x + rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(1, noise))
     return np.clip(x + 0.5, 0, 255).astype(np.uint8)
-
-
-def jpeg(rng, picture):
-    quality = int(rng.integers(35, 90))
-    return cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_UNCHANGED)
 
 
 def align64(picture, landmarks, smooth=True):
@@ -77,53 +70,6 @@ def size_of(landmarks):
     """The eye distance, or that from eyes to mouth: the one that a turned face keeps."""
     across, down = landmarks[1] - landmarks[0], landmarks[3:].mean(0) - landmarks[:2].mean(0)
     return max(np.hypot(*across), np.hypot(*down) / EYES_TO_MOUTH)
-
-
-def with_glasses(rng, aligned112):
-    """Frames drawn about the eyes of an aligned face; one pair in four is dark."""
-    picture, (left, right) = np.array(aligned112), TEMPLATE112[:2]
-    colour = tuple(int(c) for c in rng.integers(0, 90, 3))
-    axes = (int(rng.integers(11, 16)), int(rng.integers(8, 14)))
-    thickness = int(rng.integers(1, 4))
-    rim = -1 if rng.random() < 0.25 else thickness
-    for eye in (left, right):
-        centre = (round(float(eye[0])), round(float(eye[1])) + 2)
-        cv2.ellipse(picture, centre, axes, 0, 0, 360, colour, rim, cv2.LINE_AA)
-    cv2.line(picture, (round(float(left[0])) + axes[0], 52), (round(float(right[0])) - axes[0], 52), colour, thickness)
-    return picture
-
-
-def low_angle(rng):
-    """3x3 matrix: the picture's upper or lower edge a few per cent narrower, as from a wrist held low."""
-    lean = rng.normal(0, 0.0006)
-    return np.float64([[1, 0, 0], [0, 1, 0], [0, lean, 1 - 56 * lean]])
-
-
-def embedder_view(rng, aligned112, mirror, still=False):
-    """One training input [64, 64, 3] uint8 from an aligned 112x112 face; four in ten are as they are.
-
-    `still` leaves everything where it is, so that maps of the face remain true of its view.
-    """
-    picture = aligned112[:, ::-1] if mirror else aligned112
-    if rng.random() < 0.4:
-        return plain_view(picture)
-    if rng.random() < 0.08:
-        picture = with_glasses(rng, picture)
-    spread = 2.0 if rng.random() < 0.15 else 1.0  # the finder's landmarks err by some pixels; the embedder must bear it
-    turn, growth, shift = rng.normal(0, 3.0) * spread, np.exp(rng.normal(0, 0.035) * spread), rng.normal(0, 1.8, 2)
-    jitter = similarity(turn, growth, shift * spread, (56, 72))
-    x = light(rng, picture)
-    smoothing = rng.uniform(0.3, 0.9)
-    x = cv2.GaussianBlur(x, (0, 0), smoothing)
-    if rng.random() < 0.5:
-        x = rgb565(np.clip(x, 0, 255).astype(np.uint8))
-    lean = low_angle(rng)
-    warp = np.vstack([TO_INPUT, [0, 0, 1]])
-    if not still:
-        warp = warp @ np.vstack([jitter, [0, 0, 1]]) @ lean
-    x = cv2.warpPerspective(x, warp, (INPUT, INPUT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    picture = sensor(rng, x.astype(np.float32))
-    return jpeg(rng, picture) if rng.random() < 0.25 else picture
 
 
 def plain_view(aligned112):

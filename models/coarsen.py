@@ -5,12 +5,11 @@ places of the coarser grid, whatever the layers before it got wrong; where the d
 stay.
 """
 
-import numpy as np
 import torch
-from augment import plain_view
 from nets import Layer, Net
-from reid import Reid, at_grid, coarse_view, gated
+from reid import Reid, at_grid, gated
 from torch.nn import functional as F
+from views import DEVICE, floats, plain, to_input
 
 FACES = 1024
 SAMPLES = 60_000  # places of the feature maps that one fit looks at
@@ -28,7 +27,7 @@ def solved(inputs, wanted, weight):
     inputs, wanted = inputs - inputs_mean, wanted - wanted_mean
     gram = inputs.mT @ inputs
     pull = RIDGE * gram.diagonal(dim1=-2, dim2=-1).mean(-1)
-    gram = gram + pull[..., None, None] * torch.eye(gram.shape[-1], dtype=gram.dtype)
+    gram = gram + pull[..., None, None] * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     weight = weight + torch.linalg.solve(gram, inputs.mT @ (wanted - inputs @ weight.mT)).mT
     error = (wanted - inputs @ weight.mT).square().sum() / wanted.square().sum()
     return weight, (wanted_mean - inputs_mean @ weight.mT).squeeze(-2), float(error)
@@ -36,9 +35,9 @@ def solved(inputs, wanted, weight):
 
 def fit(node, layer, x, wanted):
     """Puts `layer`'s function on the input `x` of `node`: `wanted` is what it gives, before its PReLU, on that grid."""
-    generator = torch.Generator().manual_seed(0)
     kernel, outputs = node.conv.kernel_size[0], node.conv.out_channels
-    share = torch.randperm(len(x), generator=generator)[: max(1, SAMPLES // wanted[0, 0].numel())]
+    share = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    share = share[: max(1, SAMPLES // wanted[0, 0].numel())]
     x, wanted = x[share], wanted[share]
     if node.pad != (0, 0):
         x = F.pad(x, node.pad * 2)
@@ -46,7 +45,7 @@ def fit(node, layer, x, wanted):
     wanted = wanted.double().flatten(2)  # [n, o, places]
     columns = F.unfold(x, kernel, stride=node.stride).double()  # [n, i * k * k, places]
     if node.conv.groups == 1:
-        prior = weight.flatten(1) if node.conv.in_channels > 3 else torch.zeros(outputs, 27, dtype=torch.double)
+        prior = weight.flatten(1) if node.conv.in_channels > 3 else weight.new_zeros(outputs, 27)
         columns, wanted = columns.transpose(1, 2).flatten(0, 1), wanted.transpose(1, 2).flatten(0, 1)
         found, bias, error = solved(columns, wanted, prior)
     else:
@@ -146,15 +145,14 @@ def normalise(net, x):
 
 @torch.no_grad()
 def coarsened(spec, faces):
-    """The network of `spec` with weights fitted to the teacher's features of `faces` [FACES, 112, 112, 3].
+    """The network of `spec` with weights fitted to the teacher's features of `faces` [FACES, 112, 112, 3] on DEVICE.
 
     It has no batch norms, for the teacher's are folded; `normalise` puts them in.
     """
-    net, teacher = Net({**spec, "norm": False}), Reid()
+    net, teacher = Net({**spec, "norm": False}).to(DEVICE), Reid()
     nodes, side = list(net.nodes), spec["input"][0]
-    small = np.stack([plain_view(face) for face in faces])
-    x = (torch.from_numpy(small).permute(0, 3, 1, 2).float() - 128) / 128
-    given = batched(lambda part: part, teacher.prepared(np.stack([coarse_view(face) for face in faces])))
+    x = pictures = to_input(plain(floats(faces)))
+    given = teacher.prepared(faces)
 
     def layer(index, teachers, x, given):
         """Fits nodes[index] to the teacher's layer on `given`; their two outputs."""
@@ -184,5 +182,5 @@ def coarsened(spec, faces):
     for teachers in teacher.head:
         x, given = layer(index, teachers, x, given)
         index += 1
-    equalise(net, (torch.from_numpy(small[:256]).permute(0, 3, 1, 2).float() - 128) / 128)
+    equalise(net, pictures[:256])
     return net

@@ -57,28 +57,26 @@ class Embedder:
         nodes = list(net.nodes)
         self.library, self.threads = library(), threads
         self.pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-        self.stem, self.blocks = nodes[:2], []  # (expand, depthwise, project, gate, adds, index of the last node)
+        self.stem, self.blocks = nodes[:2], []  # (expand, depthwise, project, gate, adds)
         index = 2
         while nodes[index + 1].kind == "dw":
             adds = nodes[index + 4].kind == "add"
-            self.blocks.append((*nodes[index : index + 4], adds, index + 3 + adds))
+            self.blocks.append((*nodes[index : index + 4], adds))
             index += 4 + adds
         self.head, self.whole, self.last = nodes[index:]
 
-    def __call__(self, pictures, taps):
+    def __call__(self, pictures):
         """What Net.forward gives, of float NCHW pictures."""
         weights = product(self.stem[0]) + depthwise(self.stem[1])
         weights[0] = F.pad(weights[0], (0, 5))  # of 27 inputs to 32
-        for expand, middle, project, gate, *_ in self.blocks:
+        for expand, middle, project, gate, _ in self.blocks:
             (squeeze, *others), (excite, bias) = settled(gate.squeeze), settled(gate.excite)
             weights += product(expand) + depthwise(middle) + product(project)
             weights += [squeeze.flatten(1), *others, excite.flatten(1).T, bias]
         whole, whole_bias = depthwise(self.whole)
-        found, *seen = Parts.apply(self, pictures, *weights, *product(self.head), whole)
+        sums = Parts.apply(self, pictures, *weights, *product(self.head), whole)
         last, bias = settled(self.last)
-        found = F.linear(found + whole_bias, last.flatten(1), bias)
-        ends = [block[-1] for block in self.blocks]
-        return found, [seen[ends.index(tap)].permute(0, 3, 1, 2) for tap in taps]
+        return F.linear(sums + whole_bias, last.flatten(1), bias)
 
     def in_parts(self, run, count):
         """Calls run(slice of the pictures, thread) for a part of the pictures in each thread."""
@@ -114,18 +112,18 @@ class Embedder:
         gm += g1.T @ x.view(-1, x.shape[-1])
         return g1
 
-    def forward(self, pictures, weights, outputs, sums):
-        """Puts each block's output and the last map's sums into place; returns what `backward` needs."""
+    def forward(self, pictures, weights, sums):
+        """Puts the last map's sums into place; returns what `backward` needs."""
         columns, kept = F.unfold(F.pad(pictures, (0, 1, 0, 1)), 3, stride=2), []
         x = F.pad(columns.bfloat16().transpose(1, 2), (0, 5))
         x = self.expand(x, self.stem[1], weights[:6], kept)
-        for index, (_, middle, _, _, adds, _) in enumerate(self.blocks):
+        for index, (_, middle, _, _, adds) in enumerate(self.blocks):
             own = weights[6 + BLOCK * index :][:BLOCK]
             y2 = self.expand(x, middle, own[:6], kept)
             matrix, b, ws, bs, ss, we, be = own[6:]
             z = (y2.view(-1, y2.shape[-1]) @ matrix[1]).view(*y2.shape[:2], len(b))
             mean, hidden, share = b.new_empty(len(z), len(b)), b.new_empty(len(z), len(bs)), b.new_empty(len(z), len(b))
-            x, skip = outputs[index], x if adds else None
+            x, skip = torch.empty_like(z), x if adds else None
             call(self.library.gate_forward, *z.shape, len(bs), z, b, ws, bs, ss, we, be, skip, x, mean, hidden, share)
             kept.append((z, mean, hidden, share))
         matrix, b, s, w = weights[-4:]
@@ -134,8 +132,8 @@ class Embedder:
         kept.append((x, z))
         return kept
 
-    def backward(self, g, of_outputs, weights, grads, kept):
-        """Adds to `grads` what `g`, the gradient of the sums, and those of the blocks' outputs, or None, come to."""
+    def backward(self, g, weights, grads, kept):
+        """Adds to `grads` what `g`, the gradient of the sums, comes to."""
         (matrix, b, s, w), (gm, gb, gs, gw) = weights[-4:], grads[-4:]
         x, z = kept.pop()
         gz = torch.empty_like(z)
@@ -144,10 +142,8 @@ class Embedder:
         gm += gz.T @ x.view(-1, x.shape[-1])
         g = gz @ matrix[0]
         for index in reversed(range(len(self.blocks))):
-            _, middle, _, _, adds, _ = self.blocks[index]
+            _, middle, _, _, adds = self.blocks[index]
             own, of_own = (tensors[6 + BLOCK * index :][:BLOCK] for tensors in (weights, grads))
-            if of_outputs[index] is not None:
-                g += of_outputs[index].reshape(g.shape)
             matrix, b, ws, bs, ss, we, be = own[6:]
             gm, gb, gws, gbs, gss, gwe, gbe = of_own[6:]
             (z, *seen), before = kept.pop(), kept.pop()
@@ -161,37 +157,29 @@ class Embedder:
 
 
 class Parts(torch.autograd.Function):
-    """(sums [n, c] of the last map, and of each block its output [n, side, side, c]) of pictures and weights."""
+    """The last map's sums [n, c] of pictures and weights."""
 
     @staticmethod
     def forward(ctx, embedder, pictures, *weights):
         ready = [(w, w.T.contiguous()) if w.dtype == torch.bfloat16 else w.contiguous() for w in weights]
-        n, kept = len(pictures), {}
-        sums = pictures.new_empty(n, weights[-1].shape[1])
-        outputs = [
-            pictures.new_empty(n, middle.out_size, middle.out_size, project.conv.out_channels, dtype=torch.bfloat16)
-            for _, middle, project, *_ in embedder.blocks
-        ]
+        sums, kept = pictures.new_empty(len(pictures), weights[-1].shape[1]), {}
 
         def run(part, _):
-            own = [output[part].flatten(1, 2) for output in outputs]
-            kept[part.start] = embedder.forward(pictures[part], ready, own, sums[part])
+            kept[part.start] = embedder.forward(pictures[part], ready, sums[part])
 
-        embedder.in_parts(run, n)
+        embedder.in_parts(run, len(pictures))
         ctx.embedder, ctx.weights, ctx.kept, ctx.shapes = embedder, ready, kept, [w.shape for w in weights]
-        ctx.set_materialize_grads(False)
-        return sums, *outputs
+        return sums
 
     @staticmethod
-    def backward(ctx, g, *of_outputs):
+    def backward(ctx, g):
         sizes = [shape.numel() for shape in ctx.shapes]
         total = torch.zeros(ctx.embedder.threads, sum(sizes))  # one for each thread
         grads = [[x.view(s) for x, s in zip(own.split(sizes), ctx.shapes, strict=True)] for own in total]
         g = g.contiguous()
 
         def run(part, thread):
-            own = [None if x is None else x[part] for x in of_outputs]
-            ctx.embedder.backward(g[part], own, ctx.weights, grads[thread], ctx.kept.pop(part.start))
+            ctx.embedder.backward(g[part], ctx.weights, grads[thread], ctx.kept.pop(part.start))
 
         ctx.embedder.in_parts(run, len(g))
         total[0] += total[1:].sum(0)

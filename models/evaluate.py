@@ -26,6 +26,7 @@ from locate import Finder
 from nets import EMBEDDER, FINDER, LANDMARKS
 from oracle import Oracle
 from relabel import relabel
+from views import floats, to_input
 
 OTHERS = {  # file, and whether it takes 0..255
     "anchor": ("anchor_espdl_mfn", False),
@@ -40,7 +41,7 @@ def float_embedder():
 
     @torch.no_grad()
     def embed(face):
-        return net(train_embedder.to_tensor(plain_view(face)[None]))[0].numpy()
+        return net(to_input(floats(torch.from_numpy(plain_view(face)[None]))))[0].numpy()
 
     return embed, train_embedder.WEIGHTS
 

@@ -1,9 +1,9 @@
 """The teacher MBF as torch layers, read from its ONNX file."""
 
-import numpy as np
 import torch
 from reid import Convolution, graph_nodes
 from torch.nn import functional as F
+from views import QUICK, floats
 
 # Its bottlenecks, three convolutions each, after the stem's two; True: the input is added.
 ADDS = [False] + [True] * 4 + [False] + [True] * 6 + [False] + [True] * 2
@@ -28,8 +28,8 @@ class Mbf:
     @torch.no_grad()
     def embed(self, pictures):
         """float32 unit embeddings [n, 512] of aligned RGB uint8 [n, 112, 112, 3]."""
-        x = (torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2) - 127.5) / 127.5
-        x = x.bfloat16().contiguous(memory_format=torch.channels_last)
+        x = (floats(pictures) - 127.5) / 127.5
+        x = x.to(QUICK).contiguous(memory_format=torch.channels_last)
         for layer in self.stem:
             x = layer(x)
         for (expand, depthwise, project), adds in zip(self.bottlenecks, ADDS, strict=True):
@@ -37,4 +37,4 @@ class Mbf:
             x = x + inner if adds else inner
         for layer in self.head:
             x = layer(x)
-        return F.normalize(F.linear(x.float().contiguous().flatten(1), self.matrix, self.bias)).numpy()
+        return F.normalize(F.linear(x.float().contiguous().flatten(1), self.matrix, self.bias))

@@ -234,14 +234,10 @@ class Net(nn.Module):
                 node.fold()
         return self
 
-    def forward(self, x, taps=()):
-        """Its output; with `taps`, indices of nodes, that and the list of their outputs."""
-        kept, seen = None, []
+    def forward(self, x):
+        kept = None
         for index, node in enumerate(self.nodes):
             if index in self.saves:
                 kept = x
             x = node(x, kept, self.quantised) if isinstance(node, Add) else node(x, self.quantised)
-            if index in taps:
-                seen.append(x)
-        x = x.flatten(1) if self.nodes[-1].kind == "fc" else x.permute(0, 2, 3, 1)
-        return (x, seen) if taps else x
+        return x.flatten(1) if self.nodes[-1].kind == "fc" else x.permute(0, 2, 3, 1)

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
 import onnx
 import torch
-from augment import INPUT, plain_view
+from augment import INPUT
 from data import data_file
 from onnx import numpy_helper
 from torch.nn import functional as F
+from views import DEVICE, QUICK, floats, plain
 
 SIDE = 128  # of its input, which shows what the embedder's shows
 BLOCKS = 15
@@ -40,7 +39,7 @@ class Convolution:
 def graph_nodes(file):
     """(operator, its constants as tensors, {attribute: value}) of each node of an ONNX file in the data folder."""
     graph = onnx.load(data_file(file)).graph
-    constants = {c.name: torch.from_numpy(numpy_helper.to_array(c).copy()) for c in graph.initializer}
+    constants = {c.name: torch.from_numpy(numpy_helper.to_array(c).copy()).to(DEVICE) for c in graph.initializer}
     for node in graph.node:
         given = [constants[name] for name in node.input if name in constants]
         yield node.op_type, given, {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
@@ -68,19 +67,18 @@ class Reid:
         self.blocks = [layers[2 + 5 * i : 7 + 5 * i] for i in range(BLOCKS)]
 
     def prepared(self, pictures):
-        """bfloat16 NCHW, as the first layer takes them, of RGB uint8 [n, SIDE, SIDE, 3]."""
-        x = torch.from_numpy(np.ascontiguousarray(pictures[..., ::-1])).permute(0, 3, 1, 2)
+        """What the first layer takes, of aligned RGB uint8 [n, 112, 112, 3]: as much as the embedder sees."""
+        x = F.interpolate(plain(floats(pictures)), (SIDE, SIDE), mode="bilinear").flip(1)
         x = x * self.scale[:, None, None] + self.shift[:, None, None]
-        return x.bfloat16().contiguous(memory_format=torch.channels_last)
+        return x.to(QUICK).contiguous(memory_format=torch.channels_last)
 
     def embed(self, pictures):
-        """float32 unit embeddings [n, 256] of aligned RGB uint8 [n, 112, 112, 3], seen as the embedder sees them."""
-        coarse = np.stack([coarse_view(picture) for picture in pictures])
-        return F.normalize(self.features(self.prepared(coarse))[-1].float().flatten(1)).numpy()
+        """float32 unit embeddings [n, 256] of aligned RGB uint8 [n, 112, 112, 3]."""
+        return F.normalize(self.features(self.prepared(pictures))[-1].float().flatten(1))
 
     @torch.no_grad()
     def features(self, x):
-        """Outputs of stem, blocks and the three of the head, bfloat16; `x` as of `prepared`."""
+        """Outputs of stem, blocks and the three of the head; `x` as of `prepared`."""
         found = [self.stem[1](self.stem[0](x))]
         for block in self.blocks:
             found.append(through(block, found[-1]))
@@ -99,11 +97,6 @@ def through(block, x):
     expand, depthwise, project = block[:3]
     inner = gated(block, project(depthwise(expand(x))))
     return x + inner if x.shape == inner.shape else inner
-
-
-def coarse_view(aligned112):
-    """The teacher's input with no more in it than the embedder's has: that, enlarged."""
-    return cv2.resize(plain_view(aligned112), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
 
 
 def at_grid(maps, size, stride):

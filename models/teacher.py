@@ -25,22 +25,22 @@ def embed(network, pictures, raw=False, batch=64):
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
-def embed_both(name, faces, batch=64):
-    """[n, 256 + 512]: unit embeddings of aligned faces by reid0095 and by MBF, in bfloat16, side by side.
+def embed_both(name, faces):
+    """float32 [n, 256 + 512]: unit embeddings by reid0095 and by MBF side by side.
 
-    `name` names the cache file.
+    `faces` are aligned ones, uint8 [n, 112, 112, 3] on views.DEVICE; `name` names the cache file.
     """
     cached = CACHE / f"{name}.both.npy"
     if not cached.is_file():
+        import torch
         from mbf import Mbf
         from reid import Reid
 
-        teachers, found = (Reid(), Mbf()), []
-        for start in range(0, len(faces), batch):
-            part = faces[start : start + batch]
-            found.append(np.float16(np.concatenate([teacher.embed(part) for teacher in teachers], 1)))
-            if start % (batch * 50) == 0:
-                print(f"teachers: {start} of {len(faces)} {name}", flush=True)
+        teachers, found, batch = (Reid(), Mbf()), [], 512 if faces.is_cuda else 64
+        for part in faces.split(batch):
+            found.append(torch.cat([teacher.embed(part) for teacher in teachers], 1).half().cpu().numpy())
+            if len(found) % 50 == 0:
+                print(f"teachers: {len(found) * batch} of {len(faces)} {name}", flush=True)
         cached.parent.mkdir(parents=True, exist_ok=True)
         np.save(cached, np.concatenate(found))
     return np.load(cached).astype(np.float32)

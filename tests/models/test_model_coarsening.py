@@ -81,7 +81,7 @@ def test_last_layer_is_reread_for_other_targets():
 
     layers = [*[("conv", 12, 3, 2, True)] * 2, ("global", None, 16, 1, False), ("fc", 6, 1, 1, False)]
     net = nets.Net({"name": "part", "input": (64, 64, 3), "norm": False, "layers": layers}).requires_grad_(False)
-    faces = np.random.default_rng(1).integers(0, 256, (200, 112, 112, 3), np.uint8)
+    faces = torch.randint(0, 256, (200, 112, 112, 3), dtype=torch.uint8)
     wanted = train_embedder.embed_all(net, faces) @ np.random.default_rng(2).normal(0, 1, (6, 6)).astype(np.float32)
     net.nodes[-1].conv.weight.zero_()
     train_embedder.reread(net, faces, wanted)
