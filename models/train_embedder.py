@@ -139,9 +139,8 @@ def last_weights():
     """The network as the last training left it."""
     net = Net(EMBEDDER)
     with np.load(WEIGHTS) as kept:
-        net.load_state_dict(
-            {name: torch.from_numpy(kept[name]).to(now.dtype) for name, now in net.state_dict().items()}
-        )
+        weights = {name: torch.from_numpy(kept[name]).to(now.dtype) for name, now in net.state_dict().items()}
+    net.load_state_dict(weights)
     return net
 
 
@@ -242,7 +241,7 @@ def main():
     parser.add_argument(
         "--rate", type=float, default=8e-4, help="the float stage's highest (default %(default)s; --fresh bears 2e-3)"
     )
-    parser.add_argument("--tune", type=int, default=250, help="batches of quantisation-aware tuning")
+    parser.add_argument("--tune", type=int, default=600, help="batches of int8 tuning (default %(default)s)")
     parser.add_argument("--batch", type=int, default=96, help="faces in a batch (default %(default)s)")
     parser.add_argument("--blends", type=int, default=28_000, help="faces that nobody has (default %(default)s)")
     parser.add_argument(
@@ -271,7 +270,7 @@ def main():
     calibrate(net, some)
     net.quantised = True
     if options.tune:
-        train(net, "tune", options.tune, options.rate / 8, batches, check, options.threads, True, example)
+        train(net, "tune", options.tune, options.rate / 4, batches, check, options.threads, True, example)
     (ROOT / "embedder.tflite").write_bytes(to_tflite(net.cpu()))
 
 
