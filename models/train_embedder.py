@@ -92,7 +92,7 @@ def read_real(fresh, count):
     mixed = blends(faces, starts, count // len(names))
     embeddings = embed_both("faces", faces)
     targets = Targets(embeddings[:-HELD_OUT], groups[order], WIDTH) if fresh else Targets.of(np.load(WEIGHTS))
-    wanted = targets(np.concatenate([embeddings, embed_both(f"blends{len(mixed)}", mixed)]))
+    wanted = targets(np.concatenate([embeddings, embed_both(f"blends{len(mixed)}.{DEVICE.type}", mixed)]))
     return faces, starts, mixed, wanted, targets
 
 
