@@ -242,13 +242,13 @@ def read_until(descriptor: int, wanted: bytes) -> None:
 
 
 def test_lines_of_a_file_are_run_one_by_one(monkeypatch, capsys, port):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("fix\njournal dump /dev/null/x\nquit\nstatus\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("log loud\njournal dump /dev/null/x\nquit\nstatus\n"))
     monkeypatch.setattr(sys, "argv", ["console", port.path])
     assert console.main() == 0
     lines = capsys.readouterr().out.splitlines()
     assert [lines[0], *lines[2:3], *lines[4:]] == [
-        "muster> fix", "muster> journal dump /dev/null/x", "muster> quit"]
-    assert lines[1].startswith("46.0") and lines[3] == "console: [Errno 20] Not a directory: '/dev/null/x'"
+        "muster> log loud", "muster> journal dump /dev/null/x", "muster> quit"]
+    assert lines[1].startswith("usage: log [") and lines[3] == "console: [Errno 20] Not a directory: '/dev/null/x'"
 
 
 def test_a_port_that_is_not_there_is_one_line(monkeypatch, capsys):
