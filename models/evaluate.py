@@ -12,7 +12,6 @@ import evaluate_finder
 import evaluate_groups
 import evaluate_quality
 import evaluate_strengths
-import metrics
 import teacher
 import torch
 import train_embedder
@@ -56,7 +55,7 @@ def measured_once(embed, path):
     """The face figures of a network that is not the committed one, kept in build/train under its file's hash."""
     kept = CACHE / f"verification-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.json"
     if not kept.is_file():
-        kept.write_text(json.dumps(evaluate_faces.evaluate(embed)))
+        kept.write_text(json.dumps(evaluate_faces.evaluate(embed)[0]))
     return json.loads(kept.read_text())
 
 
@@ -81,19 +80,20 @@ def main():
     read_options(parser)
     embedder_file, *finder_files = (ROOT / f"{spec['name']}.tflite" for spec in (EMBEDDER, FINDER, LANDMARKS))
     embedder, *looks = (Oracle(file, fast=True) for file in (embedder_file, *finder_files))
-    embed = evaluate_faces.through(embedder)
+    embed, as_watch = (evaluate_faces.through(oracle) for oracle in (embedder, Oracle(embedder_file)))
     others = {kind: other(*named) for kind, named in OTHERS.items()}
-    pictures, groups, opinions = evaluate_faces.good_faces()
+    _, groups, opinions = evaluate_faces.good_faces()
     relabel()  # once, for finder and gate both ask for it
 
     # Side by side in threads, for nearly all of it is spent in C, on a core each.
     with ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        own = pool.submit(part, "faces, int8", evaluate_faces.evaluate, embed)
+        own = pool.submit(part, "faces, int8", evaluate_faces.evaluate, as_watch)
         further = {"float": float_embedder()} | others
         running = {kind: pool.submit(part, f"faces, {kind}", measured_once, *net) for kind, net in further.items()}
         found = pool.submit(part, "finder", evaluate_finder.evaluate, *looks)
         gate = pool.submit(part, "gate", evaluate_quality.evaluate)
-        faces = {"int8": own.result()} | {kind: future.result() for kind, future in running.items()}
+        figures, vectors = own.result()
+        faces = {"int8": figures} | {kind: future.result() for kind, future in running.items()}
         threshold_milli = round(1000 * faces["int8"]["threshold"] + 0.5)
         match = threshold_milli / 1000
         compared = {"int8": (embed, match)} | {
@@ -105,7 +105,6 @@ def main():
         aim = part("LFW aimed by the finder", evaluate_finder.evaluate_aim, *vision)
         drawn = part("drawn people", evaluate_drawn.evaluate, *vision)
         strengths = strengths.result()
-    vectors = metrics.unit([embed(picture) for picture in pictures])
     networks = {
         "embedder": {
             **describe(EMBEDDER, embedder_file),
