@@ -1,4 +1,4 @@
-"""What the embedder's batches are made of, faces that nobody has among it, and a training with them."""
+"""What the embedder's batches are made of, faces that nobody has among them, and a training with them."""
 
 import copy
 import shutil

@@ -85,6 +85,20 @@ def test_a_misaligned_face_is_near_where_it_was():
     assert (0.8 < centres.std(0)).all() and (centres.std(0) < 2.2).all()
 
 
+def test_light_has_a_gain_a_cast_a_contrast_and_a_side():
+    """Of a card of two greys: how often and how far what the camera sees of it differs."""
+    card = torch.full((2000, 3, 112, 112), 80.0, device=views.DEVICE)
+    card[:, :, 40:72, 40:72] = 160
+    found = each(views.light(views.Dice(8), card))
+    edge = found[:, [0, 0, -1, -1], [0, -1, 0, -1]]  # corners
+    middle = found[:, 52:60, 52:60].mean((1, 2))
+    level, contrast = edge.mean((1, 2)), middle.mean(1) / edge.mean((1, 2))
+    assert 0.2 < np.log(level / 80).std() < 0.5 and (level < 40).mean() == pytest.approx(0.1, abs=0.04)
+    assert np.median(contrast) == pytest.approx(2, abs=0.1) and 0.05 < np.log(contrast).std() < 0.2
+    assert (np.ptp(middle, 1) > 1e-2).mean() == pytest.approx(0.6, abs=0.05)
+    assert (np.ptp(edge.mean(2) / level[:, None], 1) > 1e-3).mean() == pytest.approx(0.4, abs=0.05)
+
+
 def test_glasses_are_drawn_about_the_eyes_and_nowhere_else(faces):
     off = (views.with_glasses(views.Dice(5), faces) - faces).abs().amax(1).cpu().numpy()
     assert (off[:, 35:70, 20:92].max((1, 2)) > 20).all()
