@@ -4,6 +4,11 @@ import torch
 from torch import nn
 
 
+def rounded(x):
+    """To whole numbers; the gradient passes as if it were not."""
+    return x + (torch.round(x) - x).detach()
+
+
 def weight_scales(weight, per_tensor=False):
     """One scale per output channel of symmetric int8 weights [-127, 127], weight [out, in, k, k].
 
@@ -15,8 +20,7 @@ def weight_scales(weight, per_tensor=False):
 
 def fake_quantise_weights(weight, per_tensor=False):
     scale = weight_scales(weight, per_tensor)[:, None, None, None]
-    rounded = torch.round(weight / scale) * scale
-    return weight + (rounded - weight).detach()
+    return rounded(weight / scale) * scale
 
 
 def slope_scale(slope):
@@ -26,13 +30,14 @@ def slope_scale(slope):
 
 def fake_quantise_slopes(slope):
     scale = slope_scale(slope)
-    return slope + (torch.round(slope / scale) * scale - slope).detach()
+    return rounded(slope / scale) * scale
 
 
 class ActivationRange(nn.Module):
     """A tensor's range, followed in training and fixed to (scale, zero point) for int8.
 
     After a ReLU the range starts at zero, so the zero point is -128; `symmetric` forces the zero point to 0.
+    `forward` has a gradient for both ends.
     """
 
     MOMENTUM = 0.02
@@ -50,8 +55,9 @@ class ActivationRange(nn.Module):
         if self.symmetric:
             return torch.maximum(-low, high) / 127, torch.zeros_like(low)
         scale = (high - low) / 255
-        return scale, torch.round(-128 - low / scale)
+        return scale, rounded(-128 - low / scale)
 
+    @torch.no_grad()
     def quantisation(self):
         """(scale, zero point) with real = scale * (q - zero point)."""
         scale, zero = self.tensors()
@@ -74,6 +80,4 @@ class ActivationRange(nn.Module):
         if not quantised:
             return x
         scale, zero = self.tensors()
-        clamped = x.clamp((-128 - zero) * scale, (127 - zero) * scale)
-        rounded = torch.round(clamped / scale) * scale
-        return clamped + (rounded - clamped).detach()
+        return (rounded(x / scale + zero).clamp(-128, 127) - zero) * scale

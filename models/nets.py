@@ -1,7 +1,7 @@
 """The networks as plain layer lists: one description for training, quantising, exporting and counting."""
 
 import torch
-from fakequant import ActivationRange, fake_quantise_slopes, fake_quantise_weights
+from fakequant import ActivationRange, fake_quantise_slopes, fake_quantise_weights, rounded
 from torch import nn
 from torch.nn import functional as F
 
@@ -181,7 +181,7 @@ class Gate(nn.Module):
         mean = self.mean(x.mean((2, 3), keepdim=True), quantised)
         share = torch.sigmoid(self.excite(self.squeeze(mean, quantised), quantised))
         if quantised:
-            share = share + (torch.round(share / self.STEP).clamp(max=255) * self.STEP - share).detach()
+            share = rounded(share / self.STEP).clamp(max=255) * self.STEP
         return self.range(x * share, quantised)
 
 

@@ -1,6 +1,6 @@
-"""Trains the embedder: the teacher's weights on coarser grids, distilled from both teachers; then quantisation-aware.
+"""Trains the embedder: the teacher's weights on coarser grids, distilled from both teachers; then its int8 ranges.
 
-Each stage resumes from its checkpoint in build/train. Only FairFace, drawn people and the teachers shape the weights.
+The distillation resumes from its checkpoint in build/train. Only FairFace, drawn people and the teachers shape weights.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from coarsen import FACES, coarsened, equalise, normalise, solved
 from data import HELD_OUT, ROOT, read_faces, read_options, run
 from drawn import bank
 from embedder_cpu import Embedder
+from fakequant import ActivationRange
 from metrics import unit
 from nets import EMBEDDER, Net
 from quantise import calibrate, to_tflite
@@ -31,8 +32,10 @@ from views import DEVICE, QUICK, Dice, floats, plain, seen, to_input
 
 SEED = 20261124
 GROUPS = 4  # race-and-gender groups in a batch, equally many faces of each
+LOTS = 15  # of a hundred faces each, for the ranges
 REAL = 4  # one picture in so many is a face, the others are blends
 WIDTH = EMBEDDER["layers"][-1][1]
+CHECKPOINT = "embedder.float"
 WEIGHTS = ROOT / "embedder.npz"  # of the float stage's end, float16, and its Targets: where the next training goes on
 
 
@@ -174,7 +177,7 @@ def first_weights(faces, wanted):
 def quicker(net, settled, threads):
     """A way through the network that is quicker than its own where there is one and a C++ compiler."""
     has_compiler = shutil.which("g++")
-    own = has_compiler and DEVICE.type == "cpu" and QUICK == torch.bfloat16 and settled and not net.quantised
+    own = has_compiler and DEVICE.type == "cpu" and QUICK == torch.bfloat16 and settled
     torch.set_num_threads(1 if own else threads)  # beside our own threads torch's would wait for work, busily
     if own:
         return Embedder(net, threads)
@@ -188,29 +191,23 @@ def training(net, settled):
             module.train(not settled)
 
 
-def train(net, stage, steps, rate, batches, check, threads, settled, example=None):
-    """Runs or resumes one stage of `steps` batches.
-
-    `check` is (faces, targets) to report on. Where there is an `example`, a network, its word on each picture is
-    learned instead of the teachers' on the face: int8 can come near that, and so hears of its own errors alone.
+def train(net, steps, rate, batches, check, threads, settled):
+    """Runs or resumes training on `steps` batches; `check` is (faces, targets) to report on.
 
     With `settled` batch norms keep their means and variances. A batch of few groups has others than all people have;
     what it normalises away comes back in use, as a likeness within a group.
     """
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
-    done = load(f"embedder.{stage}", net, optimizer, schedule)
+    done = load(CHECKPOINT, net, optimizer, schedule)
     if not done:
-        save(f"embedder.{stage}", net, optimizer, schedule, done)
+        save(CHECKPOINT, net, optimizer, schedule, done)
     begun, losses = time.monotonic(), torch.zeros(3, device=DEVICE)
-    quick, is_rough = quicker(net, settled, threads), QUICK != torch.float32 and not net.quantised  # int8 would drown
+    quick = quicker(net, settled, threads)
     training(net, settled)
     gc.freeze()  # or each collection looks at all modules
     for step, (pictures, wanted) in enumerate(batches.ahead(done, steps), done + 1):
-        if example:
-            with torch.no_grad():
-                wanted = F.normalize(example(pictures)[: len(wanted)])
-        with torch.autocast(DEVICE.type, QUICK, enabled=is_rough):
+        with torch.autocast(DEVICE.type, QUICK, enabled=QUICK != torch.float32):
             found = quick(pictures).float()
         faces, drawn = found[: len(wanted)], found[len(wanted) :]
         near, apart, known = distillation(faces, wanted), separation(drawn, faces), recognition(faces, wanted)
@@ -224,13 +221,37 @@ def train(net, stage, steps, rate, batches, check, threads, settled, example=Non
             parts = "distil {:.4f} drawn {:.4f} known {:.4f}".format(*(losses / 50).tolist())
             pace = (time.monotonic() - begun) / (step - done)
             losses.zero_()
-            print(f"{stage} {step}/{steps} {parts} {pace:.3f} s/step", flush=True)
+            print(f"{step}/{steps} {parts} {pace:.3f} s/step", flush=True)
         if step % 250 == 0 or step == steps:
-            save(f"embedder.{stage}", net, optimizer, schedule, step)
+            save(CHECKPOINT, net, optimizer, schedule, step)
         if step % 1000 == 0 or step == steps:
             error, pairs = held_out_error(net, *check)
-            print(f"{stage} {step}: held-out cosine {error:.4f}, similarity error {pairs:.4f}", flush=True)
+            print(f"{step}: held-out cosine {error:.4f}, similarity error {pairs:.4f}", flush=True)
             training(net, settled)
+
+
+def learn_ranges(net, example, lots, steps):
+    """Moves the ends of all ranges to where `net`, int8, best says what the network `example` says of `lots`.
+
+    `lots` are pictures [n, 3, h, w] each; the weights stay. How much to cut off, so that the rest is told more finely,
+    differs from tensor to tensor (LSQ, Esser et al. 2020). A step is of 3 % of an end's first value, later less.
+    """
+    net.eval().requires_grad_(False)
+    ranges = [module for module in net.modules() if isinstance(module, ActivationRange)]
+    ends = [end.requires_grad_() for own in ranges for end in (own.low, own.high)]
+    rates = [{"params": [end], "lr": 0.03 * max(abs(end.item()), 0.05)} for end in ends]
+    optimizer = torch.optim.Adam(rates, betas=(0.8, 0.95))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    with torch.no_grad():
+        words = [F.normalize(example(pictures)) for pictures in lots]
+    for step in range(steps):
+        loss = distillation(net(lots[step % len(lots)]), words[step % len(lots)])
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        schedule.step()
+        if step % 5 == 4:
+            print(f"ranges {step + 1}/{steps} distil {loss.item():.4f}", flush=True)
 
 
 def main():
@@ -241,7 +262,7 @@ def main():
     parser.add_argument(
         "--rate", type=float, default=8e-4, help="the float stage's highest (default %(default)s; --fresh bears 2e-3)"
     )
-    parser.add_argument("--tune", type=int, default=600, help="batches of int8 tuning (default %(default)s)")
+    parser.add_argument("--tune", type=int, default=75, help="steps of int8's ranges (default %(default)s)")
     parser.add_argument("--batch", type=int, default=96, help="faces in a batch (default %(default)s)")
     parser.add_argument("--blends", type=int, default=28_000, help="faces that nobody has (default %(default)s)")
     parser.add_argument(
@@ -258,19 +279,22 @@ def main():
     check = faces[shaping:], wanted[shaping : len(faces)]
     batches = Batches(faces, starts, mixed, wanted, bank(), options.batch)
 
-    new = options.fresh and not is_begun("embedder.float")
+    new = options.fresh and not is_begun(CHECKPOINT)
     net = on_device(first_weights(faces[:shaping], wanted) if new else last_weights())
-    train(net, "float", options.steps, options.rate, batches, check, options.threads, not options.fresh)
+    train(net, options.steps, options.rate, batches, check, options.threads, not options.fresh)
     weights = {name: halved(value) for name, value in net.state_dict().items()}
     np.savez_compressed(WEIGHTS, **weights, **targets.arrays())
 
+    torch.set_num_threads(options.threads)
     example = copy.deepcopy(net.eval().fold())
-    some = [batches[index][0] for index in range(40)]
-    equalise(net, torch.cat(some[:4]))
-    calibrate(net, some)
+    rows = torch.from_numpy(np.random.default_rng(SEED).choice(shaping, (LOTS, 100), replace=False)).to(DEVICE)
+    lots = [on_device(seen(Dice(SEED, lot), floats(faces[own]))) for lot, own in enumerate(rows)]
+    equalise(net, torch.cat(lots[:4]))
+    calibrate(net, lots)
     net.quantised = True
-    if options.tune:
-        train(net, "tune", options.tune, options.rate / 4, batches, check, options.threads, True, example)
+    learn_ranges(net, example, lots, options.tune)
+    error, pairs = held_out_error(net, *check)
+    print(f"int8: held-out cosine {error:.4f}, similarity error {pairs:.4f}", flush=True)
     (ROOT / "embedder.tflite").write_bytes(to_tflite(net.cpu()))
 
 

@@ -1,6 +1,7 @@
 """What the embedder's batches are made of, faces that nobody has among them, and a training with them."""
 
 import copy
+import itertools
 import shutil
 
 import numpy as np
@@ -11,6 +12,7 @@ pytest.importorskip("onnxruntime")
 
 import blends  # noqa: E402
 import checkpoint  # noqa: E402
+import fakequant  # noqa: E402
 import nets  # noqa: E402
 import quantise  # noqa: E402
 import train_embedder as training  # noqa: E402
@@ -108,20 +110,25 @@ def scene(tmp_path, monkeypatch):
     return net, training.Batches(faces, STARTS, mixed, wanted, drawn, 32), check
 
 
-def test_training_nears_the_targets_and_int8_its_example(scene):
+def test_training_nears_the_targets_and_int8_ranges_the_float_network(scene):
     net, batches, check = scene
     before, _ = training.held_out_error(net, *check)
-    training.train(net, "float", 100, 1e-2, batches, check, 1, False)
+    training.train(net, 100, 1e-2, batches, check, 1, False)
     after, _ = training.held_out_error(net, *check)
     assert after > before + 0.2
     example = copy.deepcopy(net.eval().fold())
     own = check[0], training.unit(training.embed_all(example, check[0]))
-    quantise.calibrate(net, [batches[0][0]])
-    with torch.no_grad():
-        for node in net.nodes:
-            node.conv.weight += 0.5 * node.conv.weight.std() * torch.randn_like(node.conv.weight)
+    lots = [batches[0][0], batches[1][0]]
+    quantise.calibrate(net, lots)
     net.quantised = True
-    off, _ = training.held_out_error(net, *own)
-    training.train(net, "tune", 60, 5e-3, batches, check, 1, True, example)
-    near, _ = training.held_out_error(net, *own)
-    assert 1 - near < 0.5 * (1 - off)
+    weights = [node.conv.weight.clone() for node in net.nodes]
+    for part, factor in itertools.product((0, 1), (0.4, 8)):
+        narrow = copy.deepcopy(net)
+        for module in narrow.modules():
+            if isinstance(module, fakequant.ActivationRange):
+                (module.low, module.high)[part].mul_(factor)
+        off, _ = training.held_out_error(narrow, *own)
+        training.learn_ranges(narrow, example, lots, 60)
+        near, _ = training.held_out_error(narrow, *own)
+        assert 1 - near < 0.5 * (1 - off), (part, factor, off, near)
+        assert all(torch.equal(node.conv.weight, w) for node, w in zip(narrow.nodes, weights, strict=True))

@@ -59,3 +59,33 @@ def test_file_answers_as_the_simulation(name, size, part, tmp_path):
         found = oracle(picture)
         assert np.abs(found - np.rint(expected)).max() <= len(layers)  # a rounding each
         assert found.std() > 2 * len(layers)
+
+
+@pytest.mark.parametrize("low, high", [(-8, 9), (-8, 2), (-1, 9), (-1, 2)])
+def test_range_learns_how_much_to_cut_off(low, high):
+    """Of many numbers the loss is least with both ends near the best there are, wherever they began."""
+    torch = pytest.importorskip("torch")
+    from fakequant import ActivationRange
+
+    x = torch.randn(100_000, generator=torch.Generator().manual_seed(4)) + 1
+    learned = ActivationRange()
+    learned.low.fill_(low)
+    learned.high.fill_(high)
+
+    def loss():
+        return (learned(x, True) - x).square().mean()
+
+    optimizer = torch.optim.Adam([end.requires_grad_() for end in learned.buffers()], lr=0.2, betas=(0.9, 0.95))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 200)
+    for _ in range(200):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        found = loss().item()
+        ends = learned.low.item(), learned.high.item()
+        for width in np.linspace(2.5, 6, 36):
+            learned.low.fill_(1 - width)
+            learned.high.fill_(1 + width)
+            assert found < 1.05 * loss().item(), (ends, width)
