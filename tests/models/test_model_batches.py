@@ -123,12 +123,12 @@ def test_training_nears_the_targets_and_int8_ranges_the_float_network(scene):
     net.quantised = True
     weights = [node.conv.weight.clone() for node in net.nodes]
     for part, factor in itertools.product((0, 1), (0.4, 8)):
-        narrow = copy.deepcopy(net)
-        for module in narrow.modules():
+        other = copy.deepcopy(net)
+        for module in other.modules():
             if isinstance(module, fakequant.ActivationRange):
                 (module.low, module.high)[part].mul_(factor)
-        off, _ = training.held_out_error(narrow, *own)
-        training.learn_ranges(narrow, example, lots, 60)
-        near, _ = training.held_out_error(narrow, *own)
+        off, _ = training.held_out_error(other, *own)
+        training.learn_ranges(other, example, lots, 60)
+        near, _ = training.held_out_error(other, *own)
         assert 1 - near < 0.5 * (1 - off), (part, factor, off, near)
-        assert all(torch.equal(node.conv.weight, w) for node, w in zip(narrow.nodes, weights, strict=True))
+        assert all(torch.equal(node.conv.weight, w) for node, w in zip(other.nodes, weights, strict=True))
