@@ -65,6 +65,7 @@ train: $(TORCH)/.ready ## train and quantise the networks, hours; resumes from b
 	$(TORCH)/bin/python models/train_finder.py $(if $(DATA),--data $(DATA))
 	$(TORCH)/bin/python models/train_landmarks.py $(if $(DATA),--data $(DATA))
 	$(TORCH)/bin/python models/train_embedder.py $(if $(DATA),--data $(DATA))
+	$(TORCH)/bin/python models/quantise_embedder.py $(if $(DATA),--data $(DATA))
 
 evaluate: $(TORCH)/.ready ## measure the networks, write their card; on your own people: DATA=folder of their folders of pictures
 	$(TORCH)/bin/python $(if $(DATA),models/evaluate_own.py $(DATA),models/evaluate.py)

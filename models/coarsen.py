@@ -88,14 +88,33 @@ def reach(nodes, run):
     return seen
 
 
-def scale_output(node, gain):
-    node.conv.weight.mul_(gain[:, None, None, None])
-    node.bias.mul_(gain)
+def maps(net):
+    """[(layers that write a map, where it is complete, layers that read it)] of all maps that may be scaled freely."""
+    nodes, found, stream = list(net.nodes), [], None
+    for index, node in enumerate(nodes[:-1]):
+        after = nodes[index + 1]
+        if node.kind == "gate":
+            found.append(([node.squeeze], node.squeeze, [node.excite]))
+            added = index + 1 < len(nodes) and after.kind == "add"
+            if not added:
+                stream = [[], node, []]
+                found.append(stream)
+            stream[0].append(nodes[index - 1])
+            stream[1] = after if added else node
+            stream[2] += [node.squeeze, nodes[index + 1 + added]]
+        elif isinstance(after, Layer) and isinstance(node, Layer):
+            found.append(([node], node, [after]))
+    return found
 
 
-def scale_input(node, gain):
-    depthwise = node.conv.groups > 1
-    node.conv.weight.div_(gain[:, None, None, None] if depthwise else gain[:, None, None])
+@torch.no_grad()
+def rescale(writers, readers, gain):
+    """Multiplies each channel of a map by its `gain`; what the network says stays."""
+    for node in writers:
+        node.conv.weight.mul_(gain[:, None, None, None])
+        node.bias.mul_(gain)
+    for node in readers:
+        node.conv.weight.div_(gain[:, None, None, None] if node.conv.groups > 1 else gain[:, None, None])
 
 
 @torch.no_grad()
@@ -104,26 +123,10 @@ def equalise(net, x):
 
     Adam then moves all weights at one pace, and one int8 scale suits all channels of a map.
     """
-    nodes, writers, stream = list(net.nodes), [], None
-    for index, node in enumerate(nodes[:-1]):  # (layers that write a map, where it is complete, layers that read it)
-        after = nodes[index + 1]
-        if node.kind == "gate":
-            added = index + 1 < len(nodes) and after.kind == "add"
-            if not added:
-                stream = [[], node, []]
-                writers.append(stream)
-            stream[0].append(nodes[index - 1])
-            stream[1] = after if added else node
-            stream[2] += [node.squeeze, nodes[index + 1 + added]]
-        elif isinstance(after, Layer) and isinstance(node, Layer):
-            writers.append(([node], node, [after]))
-    seen = reach([last for _, last, _ in writers], lambda: net(x))
-    for outputs, last, readers in writers:
-        gain = REACH / seen[last].clamp(min=1e-3)
-        for node in outputs:
-            scale_output(node, gain)
-        for node in readers:
-            scale_input(node, gain)
+    found = maps(net)
+    seen = reach([last for _, last, _ in found], lambda: net(x))
+    for writers, last, readers in found:
+        rescale(writers, readers, REACH / seen[last].clamp(min=1e-3))
 
 
 @torch.no_grad()

@@ -34,18 +34,16 @@ def fake_quantise_slopes(slope):
 
 
 class ActivationRange(nn.Module):
-    """A tensor's range, followed in training and fixed to (scale, zero point) for int8.
+    """A tensor's range, observed or learned, and its (scale, zero point) in int8.
 
     After a ReLU the range starts at zero, so the zero point is -128; `symmetric` forces the zero point to 0.
     `forward` has a gradient for both ends.
     """
 
-    MOMENTUM = 0.02
-
     def __init__(self, symmetric=False, relu=False):
         super().__init__()
         self.symmetric, self.relu = symmetric, relu
-        self.observing = False
+        self.observing, self.batches = False, 0
         self.register_buffer("low", torch.zeros(()))
         self.register_buffer("high", torch.zeros(()))
 
@@ -64,15 +62,14 @@ class ActivationRange(nn.Module):
         return scale.item(), int(zero)
 
     def observe(self, x):
-        """Follows the batch's 0.01 % and 99.99 % points: a few outliers must not cost everybody a bit."""
+        """Takes the mean of all batches' 0.01 % and 99.99 % points: a few outliers must not cost everybody a bit."""
         sample = x.detach().flatten()
         count = max(1, sample.numel() // 10000)
         high = sample.topk(count).values[-1].float()
         low = torch.zeros_like(high) if self.relu else -(-sample).topk(count).values[-1].float()
-        first = self.high.item() == 0 and self.low.item() == 0
-        weight = 1.0 if first else self.MOMENTUM
-        self.low.lerp_(low, weight)
-        self.high.lerp_(high, weight)
+        self.batches += 1
+        self.low.lerp_(low, 1 / self.batches)
+        self.high.lerp_(high, 1 / self.batches)
 
     def forward(self, x, quantised):
         if self.observing:

@@ -97,6 +97,7 @@ class Layer(nn.Module):
         pad = (0, 0) if whole else same_padding(size, kernel, stride)
         self.out_size = 1 if whole else -(-size // stride)
         self.pad = pad
+        self.exact = False  # int8 but for the weights
         symmetric = pad[0] == pad[1]
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, pad[0] if symmetric else 0, groups=groups, bias=False)
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_in" if kind == "dw" else "fan_out")
@@ -133,8 +134,8 @@ class Layer(nn.Module):
         self.bias = None
 
     def convolve(self, x, quantised):
-        conv = self.conv
-        weight = fake_quantise_weights(conv.weight, self.kind == "fc") if quantised else conv.weight
+        conv, rounding = self.conv, quantised and not self.exact
+        weight = fake_quantise_weights(conv.weight, self.kind == "fc") if rounding else conv.weight
         # On a CPU the backward passes of these two take much longer as strided or wide depthwise convolutions.
         if self.kind == "global":
             found = (x * weight[:, 0].to(x.dtype)).sum((2, 3), keepdim=True)

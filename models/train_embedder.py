@@ -1,10 +1,10 @@
-"""Trains the embedder: the teacher's weights on coarser grids, distilled from both teachers; then its int8 ranges.
+"""Trains the embedder in float: the teacher's weights on coarser grids, distilled from both teachers.
 
-The distillation resumes from its checkpoint in build/train. Only FairFace, drawn people and the teachers shape weights.
+Resumes from its checkpoint in build/train; quantise_embedder.py makes int8 of what comes out. Only FairFace, drawn
+people and the teachers shape weights.
 """
 
 import argparse
-import copy
 import gc
 import os
 import shutil
@@ -16,14 +16,12 @@ import numpy as np
 import torch
 from blends import blends
 from checkpoint import is_begun, load, save
-from coarsen import FACES, coarsened, equalise, normalise, solved
+from coarsen import FACES, coarsened, normalise, solved
 from data import HELD_OUT, ROOT, read_faces, read_options, run
 from drawn import bank
 from embedder_cpu import Embedder
-from fakequant import ActivationRange
 from metrics import unit
 from nets import EMBEDDER, Net
-from quantise import calibrate, to_tflite
 from targets import Targets
 from teacher import embed_both
 from torch import nn
@@ -32,11 +30,10 @@ from views import DEVICE, QUICK, Dice, floats, plain, seen, to_input
 
 SEED = 20261124
 GROUPS = 4  # race-and-gender groups in a batch, equally many faces of each
-LOTS = 15  # of a hundred faces each, for the ranges
 REAL = 4  # one picture in so many is a face, the others are blends
 WIDTH = EMBEDDER["layers"][-1][1]
 CHECKPOINT = "embedder.float"
-WEIGHTS = ROOT / "embedder.npz"  # of the float stage's end, float16, and its Targets: where the next training goes on
+WEIGHTS = ROOT / "embedder.npz"  # of the training's end, float16, and its Targets: where the next training goes on
 
 
 class Batches:
@@ -127,7 +124,8 @@ def separation(drawn, faces, temperature=0.1):
 def embed_all(net, faces, batch=200):
     """float32 [n, d] outputs for aligned faces, uint8 [n, 112, 112, 3], as they are."""
     net.eval()
-    with torch.no_grad(), torch.autocast(DEVICE.type, QUICK, enabled=QUICK != torch.float32):
+    quick = QUICK != torch.float32 and not net.quantised  # bfloat16 has as many digits as int8
+    with torch.no_grad(), torch.autocast(DEVICE.type, QUICK, enabled=quick):
         inputs = (on_device(to_input(plain(floats(part.to(DEVICE))))) for part in faces.split(batch))
         return torch.cat([net(x).float() for x in inputs]).cpu().numpy()
 
@@ -230,39 +228,12 @@ def train(net, steps, rate, batches, check, threads, settled):
             training(net, settled)
 
 
-def learn_ranges(net, example, lots, steps):
-    """Moves the ends of all ranges to where `net`, int8, best says what the network `example` says of `lots`.
-
-    `lots` are pictures [n, 3, h, w] each; the weights stay. How much to cut off, so that the rest is told more finely,
-    differs from tensor to tensor (LSQ, Esser et al. 2020). A step is of 3 % of an end's first value, later less.
-    """
-    net.eval().requires_grad_(False)
-    ranges = [module for module in net.modules() if isinstance(module, ActivationRange)]
-    ends = [end.requires_grad_() for own in ranges for end in (own.low, own.high)]
-    rates = [{"params": [end], "lr": 0.03 * max(abs(end.item()), 0.05)} for end in ends]
-    optimizer = torch.optim.Adam(rates, betas=(0.8, 0.95))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    with torch.no_grad():
-        words = [F.normalize(example(pictures)) for pictures in lots]
-    for step in range(steps):
-        loss = distillation(net(lots[step % len(lots)]), words[step % len(lots)])
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        schedule.step()
-        if step % 5 == 4:
-            print(f"ranges {step + 1}/{steps} distil {loss.item():.4f}", flush=True)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=7400, help="batches (default %(default)s)")
     parser.add_argument(
-        "--steps", type=int, default=7400, help="batches of distillation in float (default %(default)s)"
+        "--rate", type=float, default=8e-4, help="the highest (default %(default)s; --fresh bears 2e-3)"
     )
-    parser.add_argument(
-        "--rate", type=float, default=8e-4, help="the float stage's highest (default %(default)s; --fresh bears 2e-3)"
-    )
-    parser.add_argument("--tune", type=int, default=75, help="steps of int8's ranges (default %(default)s)")
     parser.add_argument("--batch", type=int, default=96, help="faces in a batch (default %(default)s)")
     parser.add_argument("--blends", type=int, default=28_000, help="faces that nobody has (default %(default)s)")
     parser.add_argument(
@@ -284,18 +255,6 @@ def main():
     train(net, options.steps, options.rate, batches, check, options.threads, not options.fresh)
     weights = {name: halved(value) for name, value in net.state_dict().items()}
     np.savez_compressed(WEIGHTS, **weights, **targets.arrays())
-
-    torch.set_num_threads(options.threads)
-    example = copy.deepcopy(net.eval().fold())
-    rows = torch.from_numpy(np.random.default_rng(SEED).choice(shaping, (LOTS, 100), replace=False)).to(DEVICE)
-    lots = [on_device(seen(Dice(SEED, lot), floats(faces[own]))) for lot, own in enumerate(rows)]
-    equalise(net, torch.cat(lots[:4]))
-    calibrate(net, lots)
-    net.quantised = True
-    learn_ranges(net, example, lots, options.tune)
-    error, pairs = held_out_error(net, *check)
-    print(f"int8: held-out cosine {error:.4f}, similarity error {pairs:.4f}", flush=True)
-    (ROOT / "embedder.tflite").write_bytes(to_tflite(net.cpu()))
 
 
 if __name__ == "__main__":

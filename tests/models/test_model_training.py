@@ -8,7 +8,9 @@ import pytest
 from data import ROOT
 
 
-@pytest.mark.parametrize("script", ["train_embedder.py", "train_finder.py", "train_landmarks.py", "evaluate.py"])
+@pytest.mark.parametrize(
+    "script", ["train_embedder.py", "quantise_embedder.py", "train_finder.py", "train_landmarks.py", "evaluate.py"]
+)
 def test_absent_data_is_one_line(script, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("onnxruntime")
