@@ -13,7 +13,7 @@ import fakequant  # noqa: E402
 import nets  # noqa: E402
 import quantise_embedder as quantising  # noqa: E402
 from quantise import calibrate  # noqa: E402
-from rounding import layers_of, round_weights, rounded_together  # noqa: E402
+from rounding import layers_of, round_layer, round_weights, rounded_together  # noqa: E402
 
 SPEC = {
     "name": "part",
@@ -132,3 +132,15 @@ def test_weights_are_rounded_to_steps_that_quantising_keeps(net, lots):
         assert not node.exact
         kept = fakequant.fake_quantise_weights(node.conv.weight, node.kind == "fc")
         torch.testing.assert_close(kept, node.conv.weight, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("index, kind", [(0, "conv"), (2, "dw"), (-2, "global"), (-1, "fc")])
+def test_rounding_keeps_the_mean_of_what_a_layer_gives(net, index, kind):
+    layer = net.nodes[index].requires_grad_(False)
+    assert layer.kind == kind
+    x = torch.rand(400, layer.conv.in_channels, layer.size, layer.size, generator=torch.Generator().manual_seed(7)) + 1
+    before, weight = layer.convolve(x, False), layer.conv.weight.clone()
+    round_layer(layer, x)
+    assert (layer.conv.weight - weight).abs().max() > 1e-3
+    after = layer.convolve(x, False)
+    torch.testing.assert_close(after.mean((0, 2, 3)), before.mean((0, 2, 3)), rtol=0, atol=1e-4)
