@@ -124,7 +124,7 @@ def separation(drawn, faces, temperature=0.1):
 def embed_all(net, faces, batch=200):
     """float32 [n, d] outputs for aligned faces, uint8 [n, 112, 112, 3], as they are."""
     net.eval()
-    quick = QUICK != torch.float32 and not net.quantised  # bfloat16 has as many digits as int8
+    quick = QUICK != torch.float32 and not net.quantised  # bfloat16's digits are too few for int8's steps
     with torch.no_grad(), torch.autocast(DEVICE.type, QUICK, enabled=quick):
         inputs = (on_device(to_input(plain(floats(part.to(DEVICE))))) for part in faces.split(batch))
         return torch.cat([net(x).float() for x in inputs]).cpu().numpy()

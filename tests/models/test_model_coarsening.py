@@ -10,28 +10,10 @@ import coarsen  # noqa: E402
 import nets  # noqa: E402
 import reid  # noqa: E402
 
-SPEC = {
-    "name": "part",
-    "input": (16, 16, 3),
-    "norm": False,
-    "layers": [
-        ("conv", 16, 3, 2, "prelu"),
-        *nets.gated(24, 16),
-        *nets.plus_input(nets.gated(32, 16)),
-        ("conv", 24, 1, 1, "prelu"),
-        ("global", None, 8, 1, False),
-        ("fc", 10, 1, 1, False),
-    ],
-}
-
 
 @pytest.fixture
-def net():
-    torch.manual_seed(5)
-    made = nets.Net(SPEC)
-    for parameter in made.parameters():
-        parameter.data += 0.2 * torch.randn_like(parameter)
-    return made.requires_grad_(False)
+def net(small_net):
+    return small_net.requires_grad_(False)
 
 
 @pytest.fixture

@@ -10,24 +10,9 @@ pytest.importorskip("onnxruntime")
 
 import coarsen  # noqa: E402
 import fakequant  # noqa: E402
-import nets  # noqa: E402
 import quantise_embedder as quantising  # noqa: E402
 from quantise import calibrate  # noqa: E402
 from rounding import layers_of, round_layer, round_weights, rounded_together  # noqa: E402
-
-SPEC = {
-    "name": "part",
-    "input": (16, 16, 3),
-    "norm": False,
-    "layers": [
-        ("conv", 16, 3, 2, "prelu"),
-        *nets.gated(24, 16),
-        *nets.plus_input(nets.gated(32, 16)),
-        ("conv", 24, 1, 1, "prelu"),
-        ("global", None, 8, 1, False),
-        ("fc", 10, 1, 1, False),
-    ],
-}
 
 
 @pytest.fixture
@@ -38,16 +23,12 @@ def lots():
 
 
 @pytest.fixture
-def net(lots):
+def net(small_net, lots):
     """Calibrated int8."""
-    torch.manual_seed(5)
-    made = nets.Net(SPEC).eval()
-    for parameter in made.parameters():
-        parameter.data += 0.2 * torch.randn_like(parameter)
-    coarsen.equalise(made, lots[0])
-    calibrate(made, lots)
-    made.quantised = True
-    return made
+    coarsen.equalise(small_net.eval(), lots[0])
+    calibrate(small_net, lots)
+    small_net.quantised = True
+    return small_net
 
 
 @torch.no_grad()
