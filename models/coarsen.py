@@ -118,6 +118,20 @@ def rescale(writers, readers, gain):
 
 
 @torch.no_grad()
+def reflect(net):
+    """Brings all slopes s into -1..1; what the network says stays: PReLU(x) is -sign(s) PReLU'(-abs(s) x) of slope 1/s.
+
+    One int8 scale then suits all slopes of a map.
+    """
+    for writers, last, readers in maps(net):
+        if getattr(last, "prelu", False):
+            steep, one = last.slope.abs() > 1, torch.ones_like(last.slope)
+            rescale(writers, [], torch.where(steep, -last.slope.abs(), one))
+            rescale([], readers, torch.where(steep & (last.slope > 0), -one, one))
+            last.slope.copy_(torch.where(steep, 1 / last.slope, last.slope))
+
+
+@torch.no_grad()
 def equalise(net, x):
     """Scales all channels to one reach (before the PReLU), and back in the layers that read them; the function stays.
 

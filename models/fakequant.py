@@ -9,17 +9,13 @@ def rounded(x):
     return x + (torch.round(x) - x).detach()
 
 
-def weight_scales(weight, per_tensor=False):
-    """One scale per output channel of symmetric int8 weights [-127, 127], weight [out, in, k, k].
-
-    `per_tensor` repeats the largest: TFLite's int8 FULLY_CONNECTED has one scale for all.
-    """
-    scales = weight.detach().abs().amax((1, 2, 3)).clamp(min=1e-4) / 127
-    return scales.max().expand_as(scales) if per_tensor else scales
+def weight_scales(weight):
+    """One scale per output channel of symmetric int8 weights [-127, 127], weight [out, in, k, k]."""
+    return weight.detach().abs().amax((1, 2, 3)).clamp(min=1e-4) / 127
 
 
-def fake_quantise_weights(weight, per_tensor=False):
-    scale = weight_scales(weight, per_tensor)[:, None, None, None]
+def fake_quantise_weights(weight):
+    scale = weight_scales(weight)[:, None, None, None]
     return rounded(weight / scale) * scale
 
 

@@ -10,7 +10,8 @@ OPERATORS = {  # builtin operator: (code, version with int8)
     "conv": (tflite.BuiltinOperator.CONV_2D, 3),
     "dw": (tflite.BuiltinOperator.DEPTHWISE_CONV_2D, 3),
     "global": (tflite.BuiltinOperator.DEPTHWISE_CONV_2D, 3),
-    "fc": (tflite.BuiltinOperator.FULLY_CONNECTED, 4),
+    "fc": (tflite.BuiltinOperator.CONV_2D, 3),  # over the whole map: unlike FULLY_CONNECTED it has a scale per channel
+    "dense": (tflite.BuiltinOperator.FULLY_CONNECTED, 4),
     "add": (tflite.BuiltinOperator.ADD, 2),
     "mul": (tflite.BuiltinOperator.MUL, 2),
     "mean": (tflite.BuiltinOperator.MEAN, 2),
@@ -90,9 +91,10 @@ def write_tensor(builder, tensor, buffer, zeros):
 def write_options(builder, operation):
     """(options type, options table) of one operation."""
     relu = tflite.ActivationFunctionType.RELU if operation.relu else tflite.ActivationFunctionType.NONE
-    if operation.kind == "conv":
+    if operation.kind in ("conv", "fc"):
         tflite.Conv2DOptionsStart(builder)
-        tflite.Conv2DOptionsAddPadding(builder, tflite.Padding.SAME)
+        padding = tflite.Padding.SAME if operation.kind == "conv" else tflite.Padding.VALID
+        tflite.Conv2DOptionsAddPadding(builder, padding)
         tflite.Conv2DOptionsAddStrideW(builder, operation.stride)
         tflite.Conv2DOptionsAddStrideH(builder, operation.stride)
         tflite.Conv2DOptionsAddFusedActivationFunction(builder, relu)
@@ -106,7 +108,7 @@ def write_options(builder, operation):
         tflite.DepthwiseConv2DOptionsAddDepthMultiplier(builder, 1)
         tflite.DepthwiseConv2DOptionsAddFusedActivationFunction(builder, relu)
         return tflite.BuiltinOptions.DepthwiseConv2DOptions, tflite.DepthwiseConv2DOptionsEnd(builder)
-    if operation.kind == "fc":
+    if operation.kind == "dense":
         tflite.FullyConnectedOptionsStart(builder)
         tflite.FullyConnectedOptionsAddFusedActivationFunction(builder, relu)
         return tflite.BuiltinOptions.FullyConnectedOptions, tflite.FullyConnectedOptionsEnd(builder)

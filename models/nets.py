@@ -6,9 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 # A layer is (kind, output channels, kernel, stride, activation); kinds are conv, dw (depthwise), global (depthwise over
-# the whole map), fc (over the flattened map), gate (squeeze and excitation, with so many channels inside), and the
-# residual marks: save keeps the current tensor, add adds the kept one. The activation is False, True for ReLU, or
-# "prelu" for PReLU with a slope for each channel.
+# the whole map), fc (fully connected: a convolution over the whole map), gate (squeeze and excitation, with so many
+# channels inside), and the residual marks: save keeps the current tensor, add adds the kept one. The activation is
+# False, True for ReLU, or "prelu" for PReLU with a slope for each channel.
 
 
 def residual(width, out):
@@ -135,7 +135,7 @@ class Layer(nn.Module):
 
     def convolve(self, x, quantised):
         conv, rounding = self.conv, quantised and not self.exact
-        weight = fake_quantise_weights(conv.weight, self.kind == "fc") if rounding else conv.weight
+        weight = fake_quantise_weights(conv.weight) if rounding else conv.weight
         # On a CPU the backward passes of these two take much longer as strided or wide depthwise convolutions.
         if self.kind == "global":
             found = (x * weight[:, 0].to(x.dtype)).sum((2, 3), keepdim=True)

@@ -27,15 +27,13 @@ def observe(net, on):
 def layer_constants(node, name, input_scale):
     """(weight tensor, bias tensor) of a folded layer, in TFLite's layouts."""
     weight = node.conv.weight.detach()
-    scales = weight_scales(weight, per_tensor=node.kind == "fc").double().numpy()
+    scales = weight_scales(weight).double().numpy()
     values = np.clip(np.round(weight.double().numpy() / scales[:, None, None, None]), -127, 127).astype(np.int8)
     bias = np.round(node.bias.detach().double().numpy() / (scales * input_scale)).astype(np.int32)
     if node.conv.groups > 1:
         values, axis = values.transpose(1, 2, 3, 0), 3
     else:
         values, axis = values.transpose(0, 2, 3, 1), 0
-    if node.kind == "fc":
-        values, scales = values.reshape(len(values), -1), scales[:1]
     return (
         Tensor(f"{name}/weights", values.shape, list(scales), 0, axis, np.ascontiguousarray(values)),
         Tensor(f"{name}/bias", bias.shape, list(scales * input_scale), 0, 0, bias),
@@ -53,6 +51,9 @@ def to_tflite(net):
     height, width, channels = net.spec["input"]
     tensors = [Tensor("input", (1, height, width, channels), [INPUT_SCALE], 0)]
     operations, kept = [], None
+    axes = Tensor("axes", (2,), data=np.int32([1, 2]))
+    if any(node.kind == "gate" for node in net.nodes):
+        tensors.append(axes)
 
     def add(kind, inputs, name, shape, quantisation, node=None):
         """One operation and its output tensor, which it returns."""
@@ -64,11 +65,10 @@ def to_tflite(net):
         return tensors[-1]
 
     def add_layer(node, x, name):
-        """A convolution or fully connected layer on the tensor `x`, with its PReLU; its output."""
+        """A convolution of the tensor `x`, with its PReLU; its output."""
         constants = layer_constants(node, name, x.scale[0])
         tensors.extend(constants)
-        outputs = node.conv.out_channels
-        shape = (1, outputs) if node.kind == "fc" else (1, node.out_size, node.out_size, outputs)
+        shape = (1, node.out_size, node.out_size, node.conv.out_channels)
         x = add(node.kind, [x, *constants], name, shape, node.range.quantisation(), node)
         if node.prelu:
             tensors.append(slope_constant(node, name))
@@ -76,8 +76,6 @@ def to_tflite(net):
         return x
 
     def add_gate(node, x, name):
-        axes = Tensor(f"{name}/axes", (2,), data=np.int32([1, 2]))
-        tensors.append(axes)
         share = add("mean", [x, axes], f"{name}_mean", (1, 1, 1, x.shape[-1]), node.mean.quantisation())
         share = add_layer(node.squeeze, share, f"{name}_squeeze")
         share = add_layer(node.excite, share, f"{name}_excite")
@@ -94,7 +92,7 @@ def to_tflite(net):
         elif node.kind == "gate":
             x = add_gate(node, x, name)
         else:
-            if node.kind == "fc":
-                x = add("reshape", [x], "flat", (1, int(np.prod(x.shape))), (x.scale[0], x.zero))
             x = add_layer(node, x, name)
+    if net.nodes[-1].kind == "fc":
+        x = add("reshape", [x], "flat", (1, x.shape[-1]), (x.scale[0], x.zero))
     return write_model(net.spec["name"], tensors, operations, ["input"], [x.name])

@@ -1,6 +1,6 @@
 """Makes embedder.tflite of embedder.npz: channels' scales and tensors' ranges by gradient, then the weights' rounding.
 
-A quarter of an hour of two cores; needs no teacher. Only FairFace and drawn people have a say.
+Half an hour of two cores; needs no teacher. Only FairFace and drawn people have a say.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 import torch
-from coarsen import equalise, maps, rescale
+from coarsen import equalise, maps, reflect, rescale
 from data import HELD_OUT, ROOT, read_faces, read_options, run
 from drawn import bank
 from fakequant import ActivationRange
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from train_embedder import SEED, distillation, embed_all, held_out_error, last_weights, on_device
 from views import DEVICE, Dice, floats, seen
 
-LOTS = 40
+LOTS = 160
 REAL, DRAWN = 96, 12  # faces and pictures of drawn people in a lot
 
 
@@ -80,7 +80,7 @@ def learn_ranges(net, example, lots, steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=200, help="of the ranges (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=300, help="of the ranges (default %(default)s)")
     options = read_options(parser)
     torch.set_num_threads(os.cpu_count() or 1)
     faces, _ = read_faces("fairface_train112")
@@ -94,8 +94,9 @@ def main():
         error, pairs = held_out_error(net, check, wanted)
         print(f"{what}: held-out cosine to float {error:.4f}, similarity error {pairs:.4f}", flush=True)
 
+    reflect(net)
     equalise(net, torch.cat(lots[:4]))
-    calibrate(net, lots)
+    calibrate(net, lots[:40])
     net.quantised = True
     for layer in layers_of(net):
         layer.exact = True  # or the ranges would make up for a rounding that isn't the last

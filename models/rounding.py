@@ -45,7 +45,7 @@ def round_layer(layer, x):
     columns -= mean[:, None]
     gram = columns.mT @ columns
     gram += RIDGE * gram.diagonal(dim1=1, dim2=2).mean().clamp(min=1e-9) * torch.eye(gram.shape[-1]).to(gram)
-    weight, scale = layer.conv.weight, weight_scales(layer.conv.weight, layer.kind == "fc").double()[:, None]
+    weight, scale = layer.conv.weight, weight_scales(layer.conv.weight).double()[:, None]
     exact = weight.double().flatten(1)
     found = scale * rounded_together(exact, gram, scale)
     layer.bias += ((exact - found) * mean).sum(1).float()

@@ -32,7 +32,7 @@ LAYERS = {
     "conv_3x3": ("conv", 16, 32, 64, 3, 1),
     "conv_rgb": ("conv", 64, 3, 32, 3, 2),
     "depthwise": ("dw", 16, 128, 128, 3, 1),
-    "dense": ("fc", 4, 64, 192, 4, 1),
+    "dense": ("dense", 4, 64, 192, 4, 1),
     "add": ("add", 16, 128, 128, 1, 1),
 }
 
@@ -82,21 +82,21 @@ def layer(name: str, folder: Path) -> Path:
     """A network of one layer, its weights random."""
     kind, side, inputs, outputs, kernel, stride = LAYERS[name]
     rng, out = np.random.default_rng(1), -(-side // stride)
-    shape = (1, outputs) if kind == "fc" else (1, out, out, outputs)
+    shape = (1, outputs) if kind == "dense" else (1, out, out, outputs)
     tensors = [Tensor("x", (1, side, side, inputs), [0.05], 3), Tensor("y", shape, [0.05], -2)]
     operations = []
     if kind == "add":
         operations.append(Operation("add", ["x", "x"], ["y"]))
     else:
         source, taken = "x", inputs
-        if kind == "fc":
+        if kind == "dense":
             source, taken = "flat", side * side * inputs
             tensors.insert(1, Tensor("flat", (1, taken), [0.05], 3))
             operations.append(Operation("reshape", ["x"], ["flat"], shape=(1, taken)))
         weights = {
-            "conv": (outputs, kernel, kernel, inputs), "dw": (1, kernel, kernel, outputs), "fc": (outputs, taken)
+            "conv": (outputs, kernel, kernel, inputs), "dw": (1, kernel, kernel, outputs), "dense": (outputs, taken)
         }  # fmt: skip
-        scales = [0.01] * (1 if kind == "fc" else outputs)
+        scales = [0.01] * (1 if kind == "dense" else outputs)
         tensors += [
             Tensor("w", weights[kind], scales, 0, 3 if kind == "dw" else 0,
                    rng.integers(-127, 128, weights[kind]).astype(np.int8)),

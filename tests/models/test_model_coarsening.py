@@ -31,6 +31,16 @@ def test_equalised_network_answers_the_same(net, pictures):
         torch.testing.assert_close(reach, torch.full_like(reach, coarsen.REACH), rtol=1e-2, atol=1e-2)
 
 
+def test_reflected_network_answers_the_same(net, pictures):
+    bent = [node for node in net.modules() if getattr(node, "prelu", False)]
+    for node in bent:
+        node.slope.copy_(torch.linspace(-3, 5, len(node.slope)))
+    before = net(pictures)
+    coarsen.reflect(net)
+    torch.testing.assert_close(net(pictures), before, rtol=1e-3, atol=1e-3)
+    assert all(node.slope.abs().max() <= 1 for node in bent)
+
+
 def test_batch_norms_put_in_change_nothing_there(net, pictures):
     before = net(pictures)
     coarsen.normalise(net, pictures)

@@ -8,7 +8,7 @@ from contents import Contents
 from data import ROOT as MODELS
 
 OPERATIONS = {
-    "embedder": {"CONV_2D": 62, "DEPTHWISE_CONV_2D": 17, "PRELU": 48, "ADD": 12, "RESHAPE": 1, "FULLY_CONNECTED": 1,
+    "embedder": {"CONV_2D": 63, "DEPTHWISE_CONV_2D": 17, "PRELU": 48, "ADD": 12, "RESHAPE": 1,
                  "MEAN": 15, "LOGISTIC": 15, "MUL": 15},
     "finder": {"CONV_2D": 16, "DEPTHWISE_CONV_2D": 6, "ADD": 6},
     "landmarks": {"CONV_2D": 10, "DEPTHWISE_CONV_2D": 3, "ADD": 3, "RESHAPE": 1, "FULLY_CONNECTED": 1},

@@ -101,7 +101,7 @@ def test_weights_are_rounded_to_steps_that_quantising_keeps(net, lots):
         """By the weights' rounding alone."""
         other = exact(net)
         for node in layers_of(other):
-            node.conv.weight.data = fakequant.fake_quantise_weights(node.conv.weight.data, node.kind == "fc")
+            node.conv.weight.data = fakequant.fake_quantise_weights(node.conv.weight.data)
         return (answer(other, x, False) - answer(example, x, False)).square().mean()
 
     for node in layers_of(net):
@@ -111,7 +111,7 @@ def test_weights_are_rounded_to_steps_that_quantising_keeps(net, lots):
     assert off() < 0.7 * before
     for node in layers_of(net):
         assert not node.exact
-        kept = fakequant.fake_quantise_weights(node.conv.weight, node.kind == "fc")
+        kept = fakequant.fake_quantise_weights(node.conv.weight)
         torch.testing.assert_close(kept, node.conv.weight, rtol=1e-5, atol=1e-7)
 
 

@@ -30,12 +30,13 @@ def test_absent_data_is_one_line(script, tmp_path):
     [
         ("FINDER", 120, slice(7)),
         ("LANDMARKS", 64, slice(7)),
+        ("LANDMARKS", 8, slice(-2, None)),
         ("EMBEDDER", 64, slice(10)),
         ("EMBEDDER", 8, slice(-3, None)),
     ],
 )
 def test_file_answers_as_the_simulation(name, size, part, tmp_path):
-    """The first layers of each network and the embedder's last: each kind of layer, ReLU, PReLU, gate, residual sum."""
+    """The first layers of each network and the last of two: each kind of layer, ReLU, PReLU, gate, residual sum."""
     torch = pytest.importorskip("torch")
     import nets
     from oracle import Oracle
