@@ -95,7 +95,7 @@ def maps(net):
         after = nodes[index + 1]
         if node.kind == "gate":
             found.append(([node.squeeze], node.squeeze, [node.excite]))
-            added = index + 1 < len(nodes) and after.kind == "add"
+            added = after.kind == "add"
             if not added:
                 stream = [[], node, []]
                 found.append(stream)
